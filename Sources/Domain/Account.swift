@@ -1,0 +1,55 @@
+/// Who acts: a person, who signs in, or a service account, which never does.
+package struct Account: Identified, Hashable, Sendable {
+    package static let idPrefix = "acc"
+
+    package enum Kind: String, Sendable, CaseIterable {
+        case person
+        case service
+    }
+
+    package let id: ID<Account>
+    package let kind: Kind
+    package var name: Label
+    /// What a person signs in with; `nil` for a service account.
+    package var login: String?
+    package let createdAt: Timestamp
+
+    package init(id: ID<Account>, kind: Kind, name: Label, login: String?, createdAt: Timestamp) {
+        self.id = id
+        self.kind = kind
+        self.name = name
+        self.login = login
+        self.createdAt = createdAt
+    }
+}
+
+/// An account's place in one organization. State and activity live here, so idling in one organization ends nothing in another.
+package struct Membership: Hashable, Sendable {
+    package let organization: ID<Organization>
+    package let account: ID<Account>
+    package var role: Role
+    package var state: Lifecycle
+    /// When the days of inactivity last began anew: creation or reactivation (D7).
+    package var activeSince: Timestamp
+    /// The last successful call with one of its tokens (D8).
+    package var lastTokenUseAt: Timestamp?
+    package var lastSignInAt: Timestamp?
+
+    package init(
+        organization: ID<Organization>, account: ID<Account>, role: Role, state: Lifecycle, activeSince: Timestamp,
+        lastTokenUseAt: Timestamp? = nil, lastSignInAt: Timestamp? = nil
+    ) {
+        self.organization = organization
+        self.account = account
+        self.role = role
+        self.state = state
+        self.activeSince = activeSince
+        self.lastTokenUseAt = lastTokenUseAt
+        self.lastSignInAt = lastSignInAt
+    }
+
+    /// The newest sign of life, from which the days of inactivity count.
+    package var lastActivityAt: Timestamp {
+        [activeSince, lastTokenUseAt, lastSignInAt].compactMap { $0 }.max() ?? activeSince
+    }
+}

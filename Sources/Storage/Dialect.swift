@@ -1,0 +1,16 @@
+/// Every difference between the databases, so that tables need not know which one they run on.
+package enum Dialect: String, Sendable {
+    case sqlite
+
+    /// A whole number of 64 bits.
+    package var integer: DialectWord { DialectWord(text: "INTEGER") }
+    /// Bytes as they are.
+    package var bytes: DialectWord { DialectWord(text: "BLOB") }
+    /// What closes a table definition: column types are enforced.
+    package var strict: DialectWord { DialectWord(text: " STRICT") }
+}
+
+/// A word that only ``Dialect`` can make.
+package struct DialectWord: Sendable {
+    let text: String
+}

@@ -1,0 +1,42 @@
+/// A database that runs our statements. The seam: nothing above it knows which one it is.
+package protocol Engine: Sendable {
+    var dialect: Dialect { get }
+
+    /// Queues work as one transaction on the only writer.
+    ///
+    /// Work that is queued runs in order, one transaction at a time. `done` is called once, on the writer's thread: after the
+    /// commit is on disk, or after everything was rolled back. Nothing else is written before `done` returns.
+    func enqueueWrite<Answer>(
+        _ work: @escaping @Sendable (any Connection) throws -> Answer,
+        done: @escaping @Sendable (Result<Answer, any Error>) -> Void)
+
+    /// Runs work that only reads, on one consistent snapshot.
+    func read<Answer: Sendable>(_ work: @escaping @Sendable (any Connection) throws -> Answer) async throws -> Answer
+
+    /// Closes all connections; waits for the writer.
+    func close() throws
+}
+
+/// One connection inside a transaction. Used on the thread it is handed to, and not after.
+package protocol Connection {
+    var dialect: Dialect { get }
+
+    /// Runs a statement.
+    ///
+    /// - Returns: how many rows it changed.
+    @discardableResult
+    func execute(_ sql: SQL) throws(StorageError) -> Int
+
+    /// Runs a statement and reads all rows of its answer. The statement bounds them.
+    func rows(_ sql: SQL) throws(StorageError) -> [Row]
+
+    /// Writes many rows in one go.
+    func insert(_ bulk: BulkInsert) throws(StorageError)
+}
+
+extension Connection {
+    /// Runs a statement and reads its first row; `nil` if there is none.
+    package func row(_ sql: SQL) throws(StorageError) -> Row? {
+        try rows(sql).first
+    }
+}

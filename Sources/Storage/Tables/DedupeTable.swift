@@ -1,0 +1,44 @@
+import Domain
+
+/// Which dedupe key stands for which event, per webhook, for seven days.
+package struct DedupeTable {
+    private let connection: any Connection
+
+    package init(_ connection: any Connection) {
+        self.connection = connection
+    }
+
+    /// Claims a key for a new event, unless a living claim is there.
+    ///
+    /// - Returns: the event that has the key: the new one, or the earlier one.
+    package func claim(
+        _ key: String, of webhook: ID<Webhook>, for event: OrderedID<Event>, now: Timestamp
+    ) throws(StorageError) -> OrderedID<Event> {
+        let claimed = try connection.row(
+            """
+            INSERT INTO dedupe_keys (webhook, dedupe_key, event, expires_at)
+            VALUES (\(webhook), \(key), \(event), \(now.adding(Limits.dedupeWindow)))
+            ON CONFLICT (webhook, dedupe_key) DO UPDATE
+            SET event = excluded.event, expires_at = excluded.expires_at
+            WHERE dedupe_keys.expires_at <= \(now)
+            RETURNING event
+            """)
+        if claimed != nil { return event }
+        let earlier = try connection.row(
+            "SELECT event FROM dedupe_keys WHERE webhook = \(webhook) AND dedupe_key = \(key)")
+        guard let earlier else { throw .unreadable("a dedupe key vanished inside a transaction") }
+        return OrderedID(number: try earlier.integer("event"))
+    }
+
+    /// Forgets at most that many keys that have run out.
+    ///
+    /// - Returns: how many were forgotten.
+    package func dropExpired(now: Timestamp, limit: Int) throws(StorageError) -> Int {
+        try connection.execute(
+            """
+            DELETE FROM dedupe_keys WHERE (webhook, dedupe_key) IN (
+                SELECT webhook, dedupe_key FROM dedupe_keys WHERE expires_at <= \(now)
+                ORDER BY expires_at, webhook, dedupe_key LIMIT \(limit))
+            """)
+    }
+}

@@ -1,0 +1,58 @@
+import Domain
+
+package struct OrganizationTable {
+    private let connection: any Connection
+
+    package init(_ connection: any Connection) {
+        self.connection = connection
+    }
+
+    package func insert(_ organization: Organization) throws(StorageError) {
+        try connection.execute(
+            """
+            INSERT INTO organizations (id, name, inactivity_days, daily_quota, created_at)
+            VALUES (\(organization.id), \(organization.name), \(organization.inactivity.days), \(organization.dailyQuota),
+                \(organization.createdAt))
+            """)
+    }
+
+    package func update(_ organization: Organization) throws(StorageError) {
+        try connection.execute(
+            """
+            UPDATE organizations
+            SET name = \(organization.name), inactivity_days = \(organization.inactivity.days),
+                daily_quota = \(organization.dailyQuota)
+            WHERE id = \(organization.id)
+            """)
+    }
+
+    package func find(_ id: ID<Organization>) throws(StorageError) -> Organization? {
+        try connection.row("SELECT \(raw: columns) FROM organizations WHERE id = \(id)").map(Organization.init)
+    }
+
+    /// All of them; there are few, and the server needs them at start.
+    package func all() throws(StorageError) -> [Organization] {
+        try connection.rows("SELECT \(raw: columns) FROM organizations ORDER BY id").map(Organization.init)
+    }
+}
+
+private let columns: StaticString = "id, name, inactivity_days, daily_quota, created_at"
+
+extension InactivityRule {
+    fileprivate var days: Int? {
+        switch self {
+        case .never: nil
+        case .after(let days): days
+        }
+    }
+}
+
+extension Organization {
+    fileprivate init(_ row: Row) throws(StorageError) {
+        let days = try row.optionalInteger("inactivity_days")
+        self.init(
+            id: try row.id("id"), name: try row.label("name"),
+            inactivity: days.map { .after(days: Int(clamping: $0)) } ?? .never,
+            dailyQuota: try row.optionalInteger("daily_quota"), createdAt: try row.timestamp("created_at"))
+    }
+}

@@ -1,0 +1,117 @@
+"""One server for the whole session, on a fresh data folder; every test speaks to it as a stranger would."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from inlet_server import Server, Wire, call_once, sha256
+
+TEST_SECONDS_MAX = 120
+
+
+@pytest.fixture(scope="session")
+def server(request):
+    folder = Path(tempfile.mkdtemp(prefix="inlet-clients-"))
+    server = Server(folder)
+    if not os.access(server.binary, os.X_OK):
+        shutil.rmtree(folder)
+        pytest.exit(f"no program at {server.binary}: build it first, or name it in INLET_BIN", returncode=2)
+    try:
+        server.init()
+        server.start()
+        yield server
+        code = server.stop()
+        assert code == 0, f"after SIGTERM the server ended with {code}, not 0"
+    finally:
+        server.kill()
+        # sys.exc_info is empty after a test failed (pytest keeps that to itself), so both are asked.
+        if request.session.testsfailed or sys.exc_info()[0]:
+            print(f"\n--- stderr of the server ---\n{server.log_tail()}\n---", file=sys.__stderr__)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def api(server):
+    return server.api()
+
+
+class Target:
+    """A webhook of one test, with a token that opens it."""
+
+    def __init__(self, server, api, name):
+        self.api = api
+        self.port = server.ingest_port
+        self.host = f"127.0.0.1:{self.port}"
+        self.webhook = api.new_webhook(name)
+        self.path = f"/in/{self.webhook}"
+        self.url = f"http://{self.host}{self.path}"
+        self.token = api.new_token("app", name, self.webhook)
+        self.secret = self.token["secret"]
+        self.bearer = {"Authorization": f"Bearer {self.secret}"}
+
+    def post(self, body=b"", headers=None, path=None, method="POST"):
+        """A call with exactly these headers on a connection of its own."""
+        return call_once(self.port, method, path or self.path, body, headers)
+
+    def wire(self, timeout=8):
+        return Wire(self.port, timeout)
+
+    def fill(self, template):
+        """A raw request with this webhook's path, host and secret in the places named @PATH@, @HOST@, @SECRET@."""
+        for name, value in {"@PATH@": self.path, "@HOST@": self.host, "@SECRET@": self.secret}.items():
+            template = template.replace(name.encode(), value.encode())
+        return template
+
+    def newest(self):
+        items, _ = self.api.events(self.webhook, limit=1)
+        return items[0]["id"] if items else None
+
+    def event_ids(self):
+        return [item["id"] for item in self.api.all_events(self.webhook)]
+
+    def assert_kept(self, event, body):
+        """The event can be read back, and its bytes are exactly those that were sent."""
+        detail = self.api.event(event)
+        assert detail["id"] == event
+        assert detail["webhook"] == self.webhook
+        assert detail["body_bytes"] == len(body)
+        assert detail["body_sha256"] == sha256(body)
+        kept = self.api.body(event)
+        # Not `kept.body == body`: for 25 MiB the failure report would be as long.
+        assert len(kept.body) == len(body) and sha256(kept.body) == sha256(body), "the body read back differs"
+        assert kept.header("Content-Disposition").startswith("attachment")
+        return detail
+
+    def assert_good_call_works(self):
+        answer = self.post(b"still there?", self.bearer)
+        assert answer.status == 202, f"a good call is no longer accepted: {answer}"
+        return answer.json()["id"]
+
+
+@pytest.fixture
+def target(server, api, request):
+    return Target(server, api, request.node.name[:80])
+
+
+@pytest.fixture(scope="module")
+def shared_target(server, api, request):
+    return Target(server, api, request.module.__name__)
+
+
+@pytest.fixture(autouse=True)
+def bounded_in_time(request):
+    """No test hangs: what a socket time-out does not end, the alarm does."""
+
+    def ring(*_):
+        raise TimeoutError(f"the test took longer than {TEST_SECONDS_MAX} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(TEST_SECONDS_MAX)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
