@@ -54,6 +54,7 @@ let package = Package(
             name: "Ingest",
             dependencies: [
                 "AuthMethods", "Domain", "Storage",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),

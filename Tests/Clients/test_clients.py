@@ -60,8 +60,9 @@ def by_curl(url, secret, body, content_type, chunked=False, extra=()):
         status = int(head.split()[1])
         if status != 100:
             break
-    headers = dict(line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:])
-    return status, rest, headers.get("inlet-event")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    event = next((value for name, value in headers.items() if name.lower() == "inlet-event"), None)
+    return status, rest, event
 
 
 def in_parts(body, size=65_536):
@@ -157,8 +158,7 @@ def test_N1_a_huge_chunked_body_is_refused_once_it_passes_the_limit(target):
     target.assert_good_call_works()
 
 
-@every_client
-def test_N1_a_compressed_body_is_kept_as_it_was_sent(target, send):
+def test_N1_a_compressed_body_is_kept_as_it_was_sent(target):
     body = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcbH\xcd\xc9\xc9\x07\x00\x86\xa6\x106\x05\x00\x00\x00"
     answer = target.post(body, {**target.bearer, "Content-Encoding": "gzip"})
     assert answer.status == 202

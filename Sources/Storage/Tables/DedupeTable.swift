@@ -30,6 +30,16 @@ package struct DedupeTable {
         return OrderedID(number: try earlier.integer("event"))
     }
 
+    /// Gives a key back whose event was not kept after all.
+    package func release(
+        _ key: String, of webhook: ID<Webhook>, from event: OrderedID<Event>
+    ) throws(StorageError) {
+        try connection.execute(
+            """
+            DELETE FROM dedupe_keys WHERE webhook = \(webhook) AND dedupe_key = \(key) AND event = \(event)
+            """)
+    }
+
     /// Forgets at most that many keys that have run out.
     ///
     /// - Returns: how many were forgotten.

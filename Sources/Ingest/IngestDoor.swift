@@ -1,0 +1,425 @@
+import Crypto
+import Domain
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+
+/// One connection of the ingest listener: HTTP/1.1 in, calls to the pipeline, answers out. All of HTTP is in this file.
+///
+/// There is no router and no task here. A call is judged when its head is in, handed over when its body is, and answered when the
+/// writer says so; the next request on the connection waits until then. It lives on its event loop's thread.
+final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    private let room: IngestRoom
+    private let number: Int
+    private let remoteAddress: String
+    private var state = State.idle
+    private var context: ChannelHandlerContext?
+    /// Parts that came while an answer was due: a pipelined request, or what a caller sent too early.
+    private var backlog = CircularBuffer<HTTPServerRequestPart>()
+    private var isReadWanted = false
+    private var hasInputEnded = false
+    private var sawPartInRead = false
+    private var memo: AuthorizationMemo?
+    /// What the connection has to have done by then; see ``Patience``.
+    private var deadline: NIODeadline
+    private var patience = Patience.head
+
+    private enum State {
+        /// Between requests.
+        case idle
+        /// The body is coming in.
+        case receiving(Request)
+        /// The call waits for the writer.
+        case waiting(Manner)
+        /// The call is refused; its body is read and thrown away, and answered after it.
+        case refusing(IngestReply, Manner, bytesLeft: Int)
+        /// The last answer is out. What still comes is thrown away, so that closing does not tear the answer down.
+        case lingering(bytesLeft: Int)
+        case closed
+    }
+
+    private enum Patience {
+        case head, request, idle, linger
+    }
+
+    /// How the answer is to be given.
+    private struct Manner {
+        let version10: Bool
+        var isKeptAlive: Bool
+    }
+
+    private struct Request {
+        let head: CallHead
+        var admission: Admission
+        var manner: Manner
+        var body: ByteBuffer?
+        var hasher = SHA256()
+        var bytesReserved = 0
+    }
+
+    // A refused body up to this size is read to its end, so that the connection can be used again.
+    private static let discardKeepingMax = 64 << 10
+    private static let lingerBytesMax = 64 << 20
+
+    init(room: IngestRoom, number: Int, remoteAddress: String) {
+        self.room = room
+        self.number = number
+        self.remoteAddress = remoteAddress
+        deadline = .now() + room.settings.headTime
+    }
+
+    // MARK: Life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !room.enter(self, number) {
+            answer(room.reply(.refused(.overloaded)), Manner(version10: false, isKeptAlive: false))
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if case .receiving(let request) = state { room.load.release(bytes: request.bytesReserved) }
+        state = .closed
+        backlog.removeAll()
+        room.leave(number)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // While an answer is due nothing more is read: the caller's own send buffer is the bound.
+        if case .waiting = state, !hasInputEnded {
+            isReadWanted = true
+        } else {
+            context.read()
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        sawPartInRead = true
+        let part = unwrapInboundIn(data)
+        if case .waiting = state {
+            backlog.append(part)
+        } else {
+            take(part)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Bytes came, but no whole head: from now on the clock for it runs.
+        if !sawPartInRead, case .idle = state, patience == .idle { expect(.head) }
+        sawPartInRead = false
+        context.fireChannelReadComplete()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? ChannelEvent, event == .inputClosed else {
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        hasInputEnded = true
+        if case .waiting(var manner) = state {
+            // The caller has sent all it will, and still wants its answer.
+            manner.isKeptAlive = false
+            if backlog.isEmpty { state = .waiting(manner) }
+        } else {
+            closeNow()
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let parserError = error as? HTTPParserError else {
+            closeNow()
+            return
+        }
+        let rejection: Rejection = parserError == .headerOverflow ? .headersTooLarge : .malformedRequest
+        switch state {
+        case .idle, .receiving, .refusing:
+            room.pipeline.note(rejection, remoteAddress: remoteAddress, at: room.clock.now())
+            releaseBody()
+            answer(room.reply(.refused(rejection)), Manner(version10: false, isKeptAlive: false))
+        case .waiting(var manner):
+            // The good call before it is still to be answered; nothing after it is.
+            manner.isKeptAlive = false
+            backlog.removeAll()
+            state = .waiting(manner)
+        case .lingering, .closed:
+            closeNow()
+        }
+    }
+
+    /// Ends the connection if it has taken longer than it may; called once a second.
+    func look(at now: NIODeadline) {
+        guard now >= deadline else { return }
+        switch state {
+        case .waiting:
+            break
+        case .receiving, .refusing:
+            room.pipeline.note(.requestTimedOut, remoteAddress: remoteAddress, at: room.clock.now())
+            releaseBody()
+            answer(room.reply(.refused(.requestTimedOut)), Manner(version10: false, isKeptAlive: false))
+        case .idle where patience == .head && !room.isDraining:
+            answer(room.reply(.refused(.requestTimedOut)), Manner(version10: false, isKeptAlive: false))
+        case .idle, .lingering, .closed:
+            closeNow()
+        }
+    }
+
+    /// Ends the connection if it is between requests; called while the server stops.
+    func closeIfIdle() {
+        if case .idle = state { closeNow() }
+    }
+
+    /// Gives the answer of the writer.
+    func finish(_ outcome: IngestAnswer, dailyQuota: Int64?) {
+        guard case .waiting(let manner) = state else { return }
+        answer(room.reply(outcome, dailyQuota: dailyQuota), manner)
+    }
+
+    // MARK: Requests
+
+    private func take(_ part: HTTPServerRequestPart) {
+        switch (part, state) {
+        case (.head(let head), .idle): begin(head)
+        case (.body(let bytes), .receiving(let request)): receive(bytes, request)
+        case (.end, .receiving(let request)): complete(request)
+        case (.body(let bytes), .refusing(let reply, let manner, let left)): discard(bytes, reply, manner, left)
+        case (.end, .refusing(let reply, let manner, _)): answer(reply, manner)
+        case (.body(let bytes), .lingering(let left)): linger(bytes, left)
+        default: break
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead) {
+        expect(.request)
+        let version10 = head.version.minor == 0
+        let manner = Manner(version10: version10, isKeptAlive: head.isKeepAlive && !room.isDraining)
+        let length = head.headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
+        let now = room.clock.now()
+        guard head.version.major == 1, hasProperHost(head, version10) else {
+            refuse(.malformedRequest, nil, Manner(version10: version10, isKeptAlive: false), length, now)
+            return
+        }
+        guard let target = Target(head.uri) else {
+            refuse(.unknownPath, nil, manner, length, now)
+            return
+        }
+        guard head.method == .POST else {
+            refuse(.methodNotAllowed, nil, manner, length, now)
+            return
+        }
+        let call = CallHead(
+            webhook: target.webhook, query: target.query,
+            headers: CallHeaders(head.headers.map { (name: $0.name, value: $0.value) }), remoteAddress: remoteAddress,
+            receivedAt: now)
+        admit(call, head, manner, length)
+    }
+
+    private func admit(_ call: CallHead, _ head: HTTPRequestHead, _ manner: Manner, _ length: Int) {
+        do throws(Refusal) {
+            let admission = try room.pipeline.admit(call, bodyBytes: length, memo: &memo)
+            guard room.load.reserve(bytes: length) else { throw Refusal(.overloaded) }
+            state = .receiving(Request(head: call, admission: admission, manner: manner, bytesReserved: length))
+            if !manner.version10, asksToContinue(head) {
+                send("HTTP/1.1 100 Continue\r\n\r\n")
+            }
+        } catch {
+            room.pipeline.note(error, call)
+            // Who asked first gets the final answer instead of "continue", and sends no body.
+            let isBodyComing = length > 0 || head.headers.contains(name: "Transfer-Encoding")
+            let isHeldBack = isBodyComing && asksToContinue(head)
+            begin(refusing: room.reply(.refused(error.rejection)), manner, isHeldBack ? .max : length)
+        }
+    }
+
+    private func receive(_ bytes: ByteBuffer, _ request: Request) {
+        var bytes = bytes
+        // Out of the state while it grows: two owners of one buffer would copy it.
+        state = .idle
+        var request = request
+        let total = (request.body?.readableBytes ?? 0) + bytes.readableBytes
+        if total > room.settings.bodyBytesMax {
+            give(up: request, .bodyTooLarge)
+            return
+        }
+        if total > request.bytesReserved {
+            guard room.load.reserve(bytes: total - request.bytesReserved) else {
+                give(up: request, .overloaded)
+                return
+            }
+            request.bytesReserved = total
+        }
+        bytes.withUnsafeReadableBytes { request.hasher.update(bufferPointer: $0) }
+        if request.body == nil {
+            request.body = bytes
+        } else {
+            request.body?.writeBuffer(&bytes)
+        }
+        state = .receiving(request)
+    }
+
+    private func complete(_ request: Request) {
+        var request = request
+        if room.isDraining { request.manner.isKeptAlive = false }
+        do throws(Refusal) {
+            // A credential changed since the head came in: judge again, so that no body outlives a revocation.
+            if !room.pipeline.isCurrent(request.admission) {
+                var none: AuthorizationMemo?
+                request.admission = try room.pipeline.admit(request.head, bodyBytes: request.bytesReserved, memo: &none)
+            }
+        } catch {
+            room.load.release(bytes: request.bytesReserved)
+            room.pipeline.note(error, request.head)
+            answer(room.reply(.refused(error.rejection)), request.manner)
+            return
+        }
+        let body = request.body.flatMap {
+            $0.getData(at: $0.readerIndex, length: $0.readableBytes, byteTransferStrategy: .noCopy)
+        }
+        let call = PendingCall(
+            request.admission, head: request.head, body: body ?? Data(), bodySHA256: Data(request.hasher.finalize()))
+        state = .waiting(request.manner)
+        room.handOver(call, from: number, bytesReserved: request.bytesReserved)
+    }
+
+    private func give(up request: Request, _ rejection: Rejection) {
+        room.load.release(bytes: request.bytesReserved)
+        room.pipeline.noteRefused(rejection, PendingCall(request.admission, head: request.head, body: Data()))
+        begin(refusing: room.reply(.refused(rejection)), request.manner, .max)
+    }
+
+    private func refuse(_ rejection: Rejection, _ call: CallHead?, _ manner: Manner, _ length: Int, _ now: Timestamp) {
+        room.pipeline.note(rejection, remoteAddress: remoteAddress, at: now)
+        begin(refusing: room.reply(.refused(rejection)), manner, length)
+    }
+
+    private func begin(refusing reply: IngestReply, _ manner: Manner, _ bodyBytes: Int) {
+        if bodyBytes <= Self.discardKeepingMax {
+            state = .refusing(reply, manner, bytesLeft: Self.discardKeepingMax)
+        } else {
+            answer(reply, Manner(version10: manner.version10, isKeptAlive: false))
+        }
+    }
+
+    private func discard(_ bytes: ByteBuffer, _ reply: IngestReply, _ manner: Manner, _ left: Int) {
+        if bytes.readableBytes > left {
+            answer(reply, Manner(version10: manner.version10, isKeptAlive: false))
+        } else {
+            state = .refusing(reply, manner, bytesLeft: left - bytes.readableBytes)
+        }
+    }
+
+    private func linger(_ bytes: ByteBuffer, _ left: Int) {
+        if bytes.readableBytes > left {
+            closeNow()
+        } else {
+            state = .lingering(bytesLeft: left - bytes.readableBytes)
+        }
+    }
+
+    private func releaseBody() {
+        if case .receiving(let request) = state { room.load.release(bytes: request.bytesReserved) }
+    }
+
+    // MARK: Answers
+
+    private func answer(_ reply: IngestReply, _ manner: Manner) {
+        let isKeptAlive = manner.isKeptAlive && !room.isDraining
+        send(reply.text(date: room.date, isKeptAlive: isKeptAlive, version10: manner.version10))
+        guard isKeptAlive else {
+            state = .lingering(bytesLeft: Self.lingerBytesMax)
+            expect(.linger)
+            backlog.removeAll()
+            if hasInputEnded {
+                closeNow()
+            } else {
+                context?.close(mode: .output, promise: nil)
+                readAgain()
+            }
+            return
+        }
+        state = .idle
+        expect(.idle)
+        while let part = backlog.popFirst() {
+            take(part)
+            if case .waiting = state { return }
+        }
+        if hasInputEnded, case .idle = state {
+            closeNow()
+        } else {
+            readAgain()
+        }
+    }
+
+    private func send(_ text: String) {
+        guard let context else { return }
+        var buffer = context.channel.allocator.buffer(capacity: text.utf8.count)
+        buffer.writeString(text)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    private func readAgain() {
+        guard isReadWanted else { return }
+        isReadWanted = false
+        context?.read()
+    }
+
+    private func closeNow() {
+        context?.close(promise: nil)
+    }
+
+    private func expect(_ next: Patience) {
+        patience = next
+        let time =
+            switch next {
+            case .head: room.settings.headTime
+            case .request: room.settings.requestTime
+            case .idle: room.settings.idleTime
+            case .linger: room.settings.lingerTime
+            }
+        deadline = .now() + time
+    }
+
+    private func asksToContinue(_ head: HTTPRequestHead) -> Bool {
+        head.headers.first(name: "Expect")?.equalsIgnoringCase("100-continue") ?? false
+    }
+
+    // RFC 9112, section 3.2: exactly one Host in HTTP/1.1, at most one in 1.0, and no list or blank in it.
+    private func hasProperHost(_ head: HTTPRequestHead, _ version10: Bool) -> Bool {
+        let hosts = head.headers[canonicalForm: "Host"]
+        if hosts.isEmpty { return version10 }
+        return hosts.count == 1 && !hosts[0].utf8.contains { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: ",") }
+    }
+}
+
+/// What a request asks for: `/in/{webhook}` and a query.
+private struct Target {
+    let webhook: String
+    let query: String?
+
+    init?(_ uri: String) {
+        var path = uri[...]
+        // Absolute form, RFC 9112 section 3.2.2: the authority is not ours to judge.
+        for scheme in ["http://", "https://"] where path.hasPrefix(scheme) {
+            path = path.dropFirst(scheme.count)
+            guard let slash = path.firstIndex(of: "/") else { return nil }
+            path = path[slash...]
+        }
+        let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let location = parts.first, location.hasPrefix("/in/") else { return nil }
+        let name = location.dropFirst(4)
+        guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
+        webhook = String(name)
+        query = parts.count == 2 ? String(parts[1]) : nil
+    }
+}

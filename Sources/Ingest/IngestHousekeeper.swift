@@ -1,0 +1,59 @@
+import Domain
+import Logging
+import ServiceLifecycle
+import Storage
+
+/// Writes down what the hot path gathers, and watches the disk. Four times a second; a last time when the server stops.
+package struct IngestHousekeeper: Service {
+    private let store: Store
+    private let activity: ActivityBook
+    private let ledger: Ledger
+    private let load: IngestLoad
+    private let logger: Logger
+
+    package init(store: Store, activity: ActivityBook, ledger: Ledger, load: IngestLoad, logger: Logger) {
+        self.store = store
+        self.activity = activity
+        self.ledger = ledger
+        self.load = load
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            var turn = 0
+            while !Task.isCancelled {
+                try await Task.sleep(for: .milliseconds(250))
+                turn += 1
+                await flushLedger()
+                if turn.isMultiple(of: 4) {
+                    load.lookAtDisk()
+                    await flushActivity()
+                }
+            }
+        }
+        await flush()
+    }
+
+    /// Writes everything down now.
+    package func flush() async {
+        await flushLedger()
+        await flushActivity()
+    }
+
+    private func flushLedger() async {
+        await reporting("refused calls could not be listed") { try await ledger.flush(to: store) }
+    }
+
+    private func flushActivity() async {
+        await reporting("activity could not be written") { try await activity.flush(to: store) }
+    }
+
+    private func reporting(_ message: Logger.Message, _ work: () async throws -> Void) async {
+        do {
+            try await work()
+        } catch {
+            logger.error(message, metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,284 @@
+import AuthMethods
+import Domain
+import Foundation
+import Storage
+
+/// What is known of a call when its head is in.
+package struct CallHead: Sendable {
+    package let webhook: String
+    package let query: String?
+    package let headers: CallHeaders
+    package let remoteAddress: String
+    package let receivedAt: Timestamp
+
+    package init(
+        webhook: String, query: String?, headers: CallHeaders, remoteAddress: String, receivedAt: Timestamp
+    ) {
+        self.webhook = webhook
+        self.query = query
+        self.headers = headers
+        self.remoteAddress = remoteAddress
+        self.receivedAt = receivedAt
+    }
+}
+
+/// Whose `Authorization` value a connection sent last, so that the next call with the same one need not be digested again.
+///
+/// Remembers who is calling, never whether they may.
+package struct AuthorizationMemo: Sendable {
+    fileprivate let value: String
+    fileprivate let identity: Identity
+
+    fileprivate struct Identity {
+        let method: AuthMethodName
+        let kind: SecretKind
+        let digest: SecretDigest
+        let user: String?
+    }
+}
+
+/// A call that may be kept: who it is from, and what its header says about it.
+package struct Admission: Sendable {
+    let token: ID<Token>
+    let digest: SecretDigest
+    let owner: ID<Account>
+    let organization: ID<Organization>
+    let webhook: ID<Webhook>
+    let dailyQuota: Int64?
+    let basicUser: String?
+    let contentType: String?
+    let context: String?
+    let dedupeKey: String?
+    /// The roster's generation when the verdict was made.
+    let generation: Int
+}
+
+/// Why a call is refused, and whose call it was as far as that is known; for the ledger.
+package struct Refusal: Error, Sendable {
+    package let rejection: Rejection
+    var organization: ID<Organization>?
+    var token: ID<Token>?
+    var basicUser: String?
+
+    init(_ rejection: Rejection) {
+        self.rejection = rejection
+    }
+
+    init(_ rejection: Rejection, by token: Token, user: String?) {
+        self.rejection = rejection
+        organization = token.organization
+        self.token = token.id
+        basicUser = user
+    }
+}
+
+/// What becomes of a call.
+package enum IngestAnswer: Hashable, Sendable {
+    /// It is on disk under that id.
+    case accepted(OrderedID<Event>)
+    /// Its dedupe key stands for an event that is on disk already.
+    case duplicate(OrderedID<Event>)
+    case refused(Rejection)
+}
+
+/// The way of one call: find, authenticate, admit, append, answer.
+package struct IngestPipeline: Sendable {
+    private let roster: Roster
+    private let keys: [DigestKey]
+    private let appender: Appender
+    private let ledger: Ledger
+    private let load: IngestLoad
+    private let bodyBytesMax: Int
+
+    package init(
+        roster: Roster, keyRing: KeyRing, appender: Appender, ledger: Ledger, load: IngestLoad, bodyBytesMax: Int
+    ) {
+        self.roster = roster
+        keys = keyRing.keys.reversed().map(\.digestKey)
+        self.appender = appender
+        self.ledger = ledger
+        self.load = load
+        self.bodyBytesMax = bodyBytesMax
+    }
+
+    /// Takes a whole call and returns once it is on disk, or refused. Needs no server.
+    package func receive(_ call: InboundCall) async -> IngestAnswer {
+        let head = CallHead(
+            webhook: call.webhook, query: call.query, headers: call.headers, remoteAddress: call.remoteAddress,
+            receivedAt: call.receivedAt)
+        var memo: AuthorizationMemo?
+        do throws(Refusal) {
+            guard load.reserve(bytes: call.body.count) else { throw Refusal(load.obstacle ?? .overloaded) }
+            defer { load.release(bytes: call.body.count) }
+            let admission = try admit(head, bodyBytes: call.body.count, memo: &memo)
+            let pending = PendingCall(admission, head: head, body: call.body)
+            let outcome = await withCheckedContinuation { continuation in
+                appender.submit(PendingBatch(calls: [pending]) { continuation.resume(returning: $0.first) })
+            }
+            let answer = outcome ?? .refused(.storageUnavailable)
+            if case .refused(let rejection) = answer { throw refusal(rejection, of: pending) }
+            return answer
+        } catch {
+            note(error, head)
+            return .refused(error.rejection)
+        }
+    }
+
+    /// Judges a call by its head: who is calling, may they, is it a call we take.
+    ///
+    /// - Parameters:
+    ///   - bodyBytes: the length of the body as far as it is known.
+    ///   - memo: what the connection's last call left behind, for the next one.
+    package func admit(
+        _ head: CallHead, bodyBytes: Int, memo: inout AuthorizationMemo?
+    ) throws(Refusal) -> Admission {
+        let generation = roster.generation
+        let signals = try Signals(head.headers)
+        if let query = head.query, Self.holdsToken(query) { throw Refusal(.tokenInQuery) }
+
+        let webhook = roster.webhook(head.webhook)
+        let identity = try identify(signals.authorization, memo: &memo, at: webhook)
+        guard let standing = roster.standing(of: identity.digest) else {
+            throw unattributed(identity.kind == .app || identity.kind == .api ? .unknownToken : .wrongKindOfToken, webhook)
+        }
+        let token = standing.token
+        guard let webhook else { throw Refusal(.unknownWebhook, by: token, user: identity.user) }
+        if let rejection = Self.verdict(on: token, standing, at: webhook, by: identity.method, now: head.receivedAt) {
+            throw Refusal(rejection, by: token, user: identity.user)
+        }
+        if bodyBytes > bodyBytesMax { throw Refusal(.bodyTooLarge, by: token, user: identity.user) }
+        if let obstacle = load.obstacle { throw Refusal(obstacle, by: token, user: identity.user) }
+        return Admission(
+            token: token.id, digest: identity.digest, owner: token.owner, organization: token.organization,
+            webhook: webhook.id, dailyQuota: standing.dailyQuota, basicUser: identity.user,
+            contentType: signals.contentType, context: signals.context, dedupeKey: signals.dedupeKey,
+            generation: generation)
+    }
+
+    /// Whether a verdict still holds: nothing that it rests on has changed since.
+    package func isCurrent(_ admission: Admission) -> Bool {
+        admission.generation == roster.generation
+    }
+
+    /// Hands a tick's calls to the writer.
+    package func submit(_ batch: PendingBatch) {
+        appender.submit(batch)
+    }
+
+    /// Has a refused call listed with its true cause (N2).
+    package func note(_ refusal: Refusal, _ head: CallHead) {
+        ledger.note(refusal, webhook: head.webhook, remoteAddress: head.remoteAddress, at: head.receivedAt)
+    }
+
+    /// Has a call listed that was refused before it had a readable head.
+    package func note(_ rejection: Rejection, remoteAddress: String, at moment: Timestamp) {
+        ledger.note(Refusal(rejection), webhook: nil, remoteAddress: remoteAddress, at: moment)
+    }
+
+    /// Has a call listed that was admitted and then could not be kept.
+    package func noteRefused(_ rejection: Rejection, _ call: PendingCall) {
+        note(refusal(rejection, of: call), call.head)
+    }
+
+    private func refusal(_ rejection: Rejection, of call: PendingCall) -> Refusal {
+        var refusal = Refusal(rejection)
+        refusal.organization = call.admission.organization
+        refusal.token = call.admission.token
+        refusal.basicUser = call.admission.basicUser
+        return refusal
+    }
+
+    private func identify(
+        _ authorization: String?, memo: inout AuthorizationMemo?, at webhook: Webhook?
+    ) throws(Refusal) -> AuthorizationMemo.Identity {
+        guard let authorization else { throw unattributed(.noCredential, webhook) }
+        if let memo, memo.value == authorization { return memo.identity }
+        guard let presented = AllMethods.read(authorization: authorization) else {
+            throw unattributed(.malformedCredential, webhook)
+        }
+        let digests = keys.map { presented.secret.digest(under: $0) }
+        guard let digest = digests.first(where: { roster.standing(of: $0) != nil }) ?? digests.first else {
+            throw unattributed(.unknownToken, webhook)
+        }
+        let identity = AuthorizationMemo.Identity(
+            method: presented.method, kind: presented.secret.kind, digest: digest, user: presented.user)
+        memo = AuthorizationMemo(value: authorization, identity: identity)
+        return identity
+    }
+
+    private func unattributed(_ rejection: Rejection, _ webhook: Webhook?) -> Refusal {
+        var refusal = Refusal(webhook == nil ? .unknownWebhook : rejection)
+        refusal.organization = webhook?.organization
+        return refusal
+    }
+
+    private static func verdict(
+        on token: Token, _ standing: Roster.Standing, at webhook: Webhook, by method: AuthMethodName, now: Timestamp
+    ) -> Rejection? {
+        switch token.state {
+        case .active: break
+        case .inactive(let since, _): return .tokenInactive(since: since)
+        case .deleted: return .unknownToken
+        }
+        if let end = token.expiresAt, end <= now { return .tokenExpired(at: end) }
+        switch standing.owner {
+        case .active: break
+        case .inactive(let since, _): return .ownerInactive(since: since)
+        case .deleted(let at): return .ownerInactive(since: at)
+        }
+        guard webhook.accepts.contains(method) else { return .methodNotAccepted }
+        guard webhook.organization == token.organization else { return .webhookOfAnotherOrganization }
+        if case .app(let own) = token.scope, own != webhook.id { return .tokenOfAnotherWebhook }
+        return webhook.state == .paused ? .webhookPaused : nil
+    }
+
+    // Addresses end up in logs of proxies and browsers, so a token there has leaked, whatever else is right about the call.
+    private static func holdsToken(_ query: String) -> Bool {
+        query.split(whereSeparator: { $0 == "&" || $0 == ";" }).contains { parameter in
+            let pair = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let decoded = pair.map { String($0).removingPercentEncoding ?? String($0) }
+            return decoded.first == "access_token" || decoded.contains { Secret($0.utf8) != nil }
+        }
+    }
+}
+
+/// The header fields that say something to us.
+private struct Signals {
+    var authorization: String?
+    var contentType: String?
+    var context: String?
+    var dedupeKey: String?
+
+    init(_ headers: CallHeaders) throws(Refusal) {
+        var contextAlias: String?
+        for (name, value) in headers.fields {
+            // Lengths first: most fields are none of these.
+            switch name.utf8.count {
+            case 13 where name.equalsIgnoringCase("authorization"):
+                guard authorization == nil else { throw Refusal(.severalCredentials) }
+                authorization = value
+            case 12 where name.equalsIgnoringCase("content-type"):
+                contentType = contentType ?? value
+            case 13 where name.equalsIgnoringCase("inlet-context"):
+                guard context == nil else { throw Refusal(.badContext) }
+                context = value
+            case 24 where name.equalsIgnoringCase("x-pendula-custom-context"):
+                contextAlias = value
+            case 15 where name.equalsIgnoringCase("idempotency-key"), 10 where name.equalsIgnoringCase("webhook-id"):
+                guard dedupeKey == nil || dedupeKey == value, (1...Limits.dedupeKeyBytesMax).contains(value.utf8.count)
+                else { throw Refusal(.badDedupeKey) }
+                dedupeKey = value
+            default:
+                break
+            }
+        }
+        context = context ?? contextAlias
+        if let context, context.utf8.count > Limits.contextBytesMax { throw Refusal(.badContext) }
+        if let authorization, Self.holdsSeveral(authorization) { throw Refusal(.severalCredentials) }
+    }
+
+    // Two credentials folded into one field, as some proxies do: "Bearer a, Basic b". Neither scheme's credentials hold a comma.
+    private static func holdsSeveral(_ authorization: String) -> Bool {
+        authorization.utf8.contains(UInt8(ascii: ","))
+    }
+}

@@ -1,0 +1,92 @@
+import AuthMethods
+import Domain
+
+/// The bytes of an HTTP answer on the ingest listener.
+struct IngestReply {
+    let status: Int
+    private let head: String
+    private let body: String
+
+    /// Makes the answer to a call.
+    ///
+    /// - Parameter now: what `Retry-After` and the rate-limit fields of 429 are counted from.
+    init(_ answer: IngestAnswer, dailyQuota: Int64?, now: Timestamp) {
+        switch answer {
+        case .accepted(let id): self.init(status: 202, event: id)
+        case .duplicate(let id): self.init(status: 200, event: id)
+        case .refused(let rejection): self.init(rejection, dailyQuota: dailyQuota, now: now)
+        }
+    }
+
+    /// The whole answer, ready for the wire.
+    ///
+    /// - Parameters:
+    ///   - date: the `Date` header's value.
+    ///   - isKeptAlive: whether the connection serves another request.
+    ///   - version10: whether the caller spoke HTTP/1.0, which has to be told that a connection is kept.
+    func text(date: String, isKeptAlive: Bool, version10: Bool) -> String {
+        var text = head
+        text.reserveCapacity(head.utf8.count + body.utf8.count + 80)
+        text += date
+        if !isKeptAlive {
+            text += "\r\nConnection: close\r\n\r\n"
+        } else if version10 {
+            text += "\r\nConnection: keep-alive\r\n\r\n"
+        } else {
+            text += "\r\n\r\n"
+        }
+        text += body
+        return text
+    }
+
+    private init(status: Int, event id: OrderedID<Event>) {
+        let text = id.text
+        self.status = status
+        body = "{\"id\":\"\(text)\"}"
+        head =
+            (status == 202 ? "HTTP/1.1 202 Accepted\r\n" : "HTTP/1.1 200 OK\r\n")
+            + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\nInlet-Event: \(text)\r\nDate: "
+    }
+
+    private init(_ rejection: Rejection, dailyQuota: Int64?, now: Timestamp) {
+        status = rejection.status
+        body = """
+            {"type":"about:blank","title":"\(Self.phrase(status))","status":\(status),"code":"\(rejection.code)",\
+            "detail":"\(rejection.advice)"}
+            """
+        var head = "HTTP/1.1 \(status) \(Self.phrase(status))\r\nContent-Type: application/problem+json\r\n"
+        head += "Content-Length: \(body.utf8.count)\r\n"
+        switch status {
+        case 401:
+            for method in AllMethods.list { head += "WWW-Authenticate: \(method.challenge)\r\n" }
+        case 405:
+            head += "Allow: POST\r\n"
+        case 429:
+            let tomorrow = Timestamp(seconds: (now.day + 1) * 86_400)
+            let seconds = max(1, tomorrow.since(now).microseconds / 1_000_000)
+            head += "Retry-After: \(seconds)\r\nRateLimit: \"daily\";r=0;t=\(seconds)\r\n"
+            head += "RateLimit-Policy: \"daily\";q=\(dailyQuota ?? 0);w=86400\r\n"
+        case 503:
+            head += "Retry-After: \(rejection == .diskNearlyFull ? 30 : 2)\r\n"
+        default:
+            break
+        }
+        self.head = head + "Date: "
+    }
+
+    private static func phrase(_ status: Int) -> String {
+        switch status {
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
+        case 413: "Content Too Large"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 503: "Service Unavailable"
+        default: "Error"
+        }
+    }
+}
