@@ -91,7 +91,8 @@ def name_list(text):
 
 
 def chosen_peers(options):
-    peers = [servers.NginxMap(), servers.NginxBasic(), servers.Webhook(), servers.FastAPI(), servers.Inlet(options.inlet)]
+    peers = [servers.NginxMap(), servers.NginxBasic(), servers.Webhook(), servers.FastAPI()]
+    peers.append(servers.Inlet(options.inlet))
     return [peer for peer in peers if peer.name in options.only]
 
 

@@ -53,11 +53,13 @@ def measure(server, connections, seconds, body_path, counter=None):
     processes.reset_peak_memory(root)
     syncs = counter.value() if counter else 0
     cpu = processes.cpu_seconds(root)
+    forks = processes.forks()
     run = wrk(server, connections, seconds, body_path)
     syncs = counter.value() - syncs if counter else 0
     # A peer may answer first and work later; that work belongs to the calls that were just counted.
     drain_seconds = processes.wait_until_quiet(root, QUIET_SECONDS)
     cpu = processes.cpu_seconds(root) - cpu
+    forks = processes.forks() - forks
     peak = max(run["sampled_rss_bytes"], processes.memory_bytes(root, "VmHWM"))
 
     requests = run["requests"]
@@ -74,6 +76,7 @@ def measure(server, connections, seconds, body_path, counter=None):
         "peak_rss_mb": peak / 1e6,
         "load_cpu_share": run["load_cpu_share"],
         "drain_seconds": drain_seconds,
+        "commands_per_call": forks / worked_off if server.launch.forks_per_call else None,
         "calls_per_fsync": None,
         "errors": run["errors"],
         "accepted_with_warm_up": sum(it["requests"] - it["errors"]["non_2xx"] for it in (warm_up, run)),
@@ -85,7 +88,7 @@ def measure(server, connections, seconds, body_path, counter=None):
         figures["calls_per_fsync"] = requests / syncs if syncs else None
         if not syncs:
             problems.append("slowfsync.so saw no fsync")
-    if drain_seconds >= QUIET_SECONDS:
+    if drain_seconds > QUIET_SECONDS - 1:
         problems.append(f"still busy {QUIET_SECONDS} s after the load")
     if server.process.poll() is not None:
         problems.append(f"the server ended with {server.process.returncode}")
@@ -148,16 +151,21 @@ def stored_rows(place):
     """
     rows = {}
     files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
-    for path in files:
-        with open(path, "rb") as file:
-            if file.read(16) != b"SQLite format 3\0":
-                continue
+    # All are looked at before any is opened: SQLite removes the -wal and -shm beside a database when it closes it.
+    for path in [path for path in files if is_database(path)]:
         with closing(sqlite3.connect(path)) as database:
-            tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'")
-            for (table,) in tables.fetchall():
+            tables = database.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+            ).fetchall()
+            for (table,) in tables:
                 (count,) = database.execute('SELECT count(*) FROM "{}"'.format(table.replace('"', '""'))).fetchone()
                 rows[table] = rows.get(table, 0) + count
     return max(rows.values(), default=0)
+
+
+def is_database(path):
+    with open(path, "rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def fsync_milliseconds(folder, writes=50):

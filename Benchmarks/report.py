@@ -44,6 +44,7 @@ def all_rows(measurements):
             "peak_rss_mb": max(values("peak_rss_mb"), default=None),
             "load_cpu_share": median("load_cpu_share"),
             "drain_seconds": median("drain_seconds"),
+            "commands_per_call": median("commands_per_call"),
             "calls_per_fsync": median("calls_per_fsync"),
             "invalid": [f"round {it['round']}: {it['invalid']}" for it in group if it["invalid"]],
         })
@@ -84,7 +85,12 @@ def all_targets(measurements, ratios):
                      == (peer, TARGET_CONNECTIONS, slow_ms)), {"median": None, "valid": True})
 
     def judged(name, value, bound, is_met, valid):
-        outcome = "not measured" if value is None and valid else "invalid" if not valid else "pass" if is_met(value) else "MISS"
+        if not valid:
+            outcome = "invalid"
+        elif value is None:
+            outcome = "not measured"
+        else:
+            outcome = "pass" if is_met(value) else "MISS"
         return {"target": name, "bound": bound, "measured": value, "outcome": outcome}
 
     basic, fastapi, webhook = ratio("nginx-basic"), ratio("fastapi"), ratio("webhook")
@@ -111,8 +117,8 @@ def markdown(bench):
         "",
         f"    {bench['command']}",
         "",
-        f"Medians; rounds: {bench['rounds']}, of {bench['seconds']} s per measurement; POST of a 512-byte JSON body over keep-alive on"
-        " loopback; wrk with one thread. How to read it: [Benchmarks/README.md](../README.md).",
+        f"Medians; rounds: {bench['rounds']}, of {bench['seconds']} s per measurement; POST of a 512-byte JSON body over"
+        " keep-alive on loopback; wrk with one thread. How to read it: [Benchmarks/README.md](../README.md).",
         "",
         f"## Targets (at {TARGET_CONNECTIONS} connections)",
         "",
@@ -168,8 +174,13 @@ def rate_table(bench, slow_ms, connections):
         ]
         rows.append(cells + ([number(row["calls_per_fsync"])] if slow_ms else []))
     head = ["Server", "Calls/s", "Lowest to highest", "Inlet / this", "p50 ms", "p99 ms", "Worst p99 ms", "Max ms",
-            "CPU µs/call", "Peak RSS MB", "Quiet after s", "wrk CPU"]
-    return table(head + (["Calls/fsync"] if slow_ms else []), rows)
+            "CPU µs/call", "Peak RSS MB", "Busy after s", "wrk CPU"]
+    lines = table(head + (["Calls/fsync"] if slow_ms else []), rows)
+    for row in filter(is_here, bench["rows"]):
+        if row["commands_per_call"] is not None:
+            share = min(row["commands_per_call"], 1)
+            lines += ["", f"`{row['peer']}` ran its command for about {share:.0%} of the calls that it answered."]
+    return lines
 
 
 def table(head, rows):

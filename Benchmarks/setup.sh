@@ -57,7 +57,8 @@ if [ -n "$missing" ]; then
     forbid_service_starts
     as_root apt-get update -qq
     # shellcheck disable=SC2086  # one word per package
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $missing
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $missing
     # Only what was missing a moment ago: a server that somebody already runs here is left alone.
     for service in nginx webhook; do
         case " $missing " in *" $service "*) disable_service "$service" ;; esac

@@ -1,6 +1,5 @@
 """One server for the whole session, on a fresh data folder; every test speaks to it as a stranger would."""
 
-import os
 import shutil
 import signal
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inlet_server import Server, Wire, call_once, sha256
+from inlet_server import Server, Wire, call_once, complaint_about, sha256
 
 TEST_SECONDS_MAX = 120
 
@@ -18,9 +17,9 @@ TEST_SECONDS_MAX = 120
 def server(request):
     folder = Path(tempfile.mkdtemp(prefix="inlet-clients-"))
     server = Server(folder)
-    if not os.access(server.binary, os.X_OK):
+    if complaint := complaint_about(server.binary):
         shutil.rmtree(folder)
-        pytest.exit(f"no program at {server.binary}: build it first, or name it in INLET_BIN", returncode=2)
+        pytest.exit(complaint, returncode=2)
     try:
         server.init()
         server.start()

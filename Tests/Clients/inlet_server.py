@@ -30,6 +30,11 @@ def binary_path():
     return os.environ.get("INLET_BIN") or str(REPOSITORY / ".build" / "debug" / "inlet")
 
 
+def complaint_about(binary):
+    """What is wrong with the program under test, in words; None if it can be run."""
+    return None if os.access(binary, os.X_OK) else f"no program at {binary}: build it first, or name it in INLET_BIN"
+
+
 def free_port():
     """A port nobody listens on, below the range the kernel hands to outgoing connections.
 

@@ -599,8 +599,8 @@ def test_a_caller_that_leaves_without_reading_the_answer_harms_nobody(target):
         with target.wire() as wire:
             wire.send(target.fill(GOOD))
             wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    target.assert_good_call_works()
-    for event in target.event_ids()[1:]:
+    mine = target.assert_good_call_works()
+    for event in set(target.event_ids()) - {mine}:
         target.assert_kept(event, b"good")
 
 

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Clients"))
-from inlet_server import Connection, Server, ServerError, sha256  # noqa: E402
+from inlet_server import Connection, Server, ServerError, binary_path, complaint_about, sha256  # noqa: E402
 
 SENDERS = 16
 CHECKERS = 8
@@ -310,6 +310,9 @@ def main():
     parser.add_argument("--seed", type=int, default=None, help="repeats the sizes and moments of an earlier run")
     parser.add_argument("--inlet", default=None, help="the program (default: INLET_BIN, or the debug build)")
     arguments = parser.parse_args()
+    if complaint := complaint_about(arguments.inlet or binary_path()):
+        print(complaint, file=sys.stderr)
+        return 1
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(2**32)
     return Run(arguments.rounds, seed, arguments.inlet).main()
 

@@ -29,7 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from crash import Load, resend, violations_of_the_whole, wrong  # noqa: E402
-from inlet_server import Server, ServerError, binary_path  # noqa: E402
+from inlet_server import Server, ServerError, binary_path, complaint_about  # noqa: E402
 
 # _IOR('X', 125, __u32), and its flag to drop the journal that is not on disk yet.
 FS_IOC_GOINGDOWN = (2 << 30) | (4 << 16) | (ord("X") << 8) | 125
@@ -210,8 +210,8 @@ def main():
     parser.add_argument("--inlet", default=None, help="the program (default: INLET_BIN, or the debug build)")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(2**32)
-    if not os.access(arguments.inlet or binary_path(), os.X_OK):
-        print(f"no program at {arguments.inlet or binary_path()}: build it first, or name it with --inlet", file=sys.stderr)
+    if complaint := complaint_about(arguments.inlet or binary_path()):
+        print(complaint, file=sys.stderr)
         return EXIT_FAILED
     if os.geteuid() != 0:
         print("the power-cut test needs root and loop mounts: not root", file=sys.stderr)

@@ -1,8 +1,8 @@
 """What a competent user would write instead of Inlet: one file, hashed token, a durable row per call.
 
-Run with one uvicorn worker: SQLite has one writer anyhow. The blocking commit runs in one thread of its own, so that the
-event loop reads the next call meanwhile. A `def` endpoint and FastAPI's thread pool were tried too: their threads wait for
-the same database and it was clearly slower.
+Run with one uvicorn worker: SQLite has one writer anyhow. The blocking commit runs in one thread of its own, so that
+the event loop reads the next call meanwhile. A `def` endpoint and FastAPI's thread pool were tried too: their threads
+wait for the same database and it was clearly slower.
 """
 
 import asyncio

@@ -12,6 +12,11 @@ package struct AccountTable {
     package struct Member: Sendable {
         package let account: Account
         package let membership: Membership
+
+        package init(account: Account, membership: Membership) {
+            self.account = account
+            self.membership = membership
+        }
     }
 
     package func insert(_ account: Account, passwordHash: String?) throws(StorageError) {

@@ -12,6 +12,11 @@ package struct TokenTable {
     package struct Entry: Sendable {
         package let token: Token
         package let secret: SecretRecord
+
+        package init(token: Token, secret: SecretRecord) {
+            self.token = token
+            self.secret = secret
+        }
     }
 
     package func insert(_ token: Token, with secret: SecretRecord) throws(StorageError) {

@@ -1,0 +1,97 @@
+import AuthMethods
+import Domain
+import Foundation
+import Storage
+
+/// The first step: an empty store becomes an installation with an owner, a webhook and tokens.
+package struct Installation: Sendable {
+    private let desk: Desk
+
+    package init(_ desk: Desk) {
+        self.desk = desk
+    }
+
+    /// What was made; secrets and password are shown this once.
+    package struct Made: Sendable {
+        package let organization: ID<Organization>
+        package let owner: ID<Account>
+        package let login: String
+        package let password: String
+        package let webhook: ID<Webhook>
+        package let apiToken: String
+        package let managementToken: String
+    }
+
+    /// Why an installation cannot be opened or made.
+    package enum Failure: Error, Hashable, Sendable {
+        case exists
+        case missing
+        case wrongKey
+    }
+
+    /// Checks that the store is an installation and that this key belongs to it.
+    ///
+    /// - Throws: ``Failure/missing`` if nothing is installed, ``Failure/wrongKey`` if the key is another one.
+    package static func check(_ store: Store, _ keyRing: KeyRing) async throws {
+        guard let value = try await store.read({ try InstallationTable($0).value(.keyCheckValue) }) else {
+            throw Failure.missing
+        }
+        guard keyRing.keys.contains(where: { $0.checkValue == value }) else { throw Failure.wrongKey }
+    }
+
+    /// Whether something is installed in the store.
+    package static func exists(in store: Store) async throws -> Bool {
+        try await store.read { try InstallationTable($0).value(.keyCheckValue) != nil }
+    }
+
+    /// Makes the first organization, its owner, the webhook `example`, one API token and one management token, in one transaction.
+    ///
+    /// - Throws: ``Failure/exists`` if there is an installation already.
+    package func make() async throws -> Made {
+        let password = Passwords.random()
+        let passwordHash = try await Passwords().hash(password)
+        return try await desk.store.write { [desk] transaction in
+            let table = InstallationTable(transaction.connection)
+            guard try table.value(.keyCheckValue) == nil else { throw Failure.exists }
+            let now = desk.clock.now()
+            let organization = Organization(
+                id: .random(), name: Label(stored: "Home"), inactivity: .after(days: Limits.inactivityDaysDefault),
+                dailyQuota: nil, createdAt: now)
+            let owner = Account(
+                id: .random(), kind: .person, name: Label(stored: "Owner"), login: "owner", createdAt: now)
+            let membership = Membership(
+                organization: organization.id, account: owner.id, role: .owner, state: .active, activeSince: now)
+            try table.insert(.keyCheckValue, desk.keyRing.current.checkValue)
+            try table.insert(.homeOrganization, Data(organization.id.text.utf8))
+            try OrganizationTable(transaction.connection).insert(organization)
+            try AccountTable(transaction.connection).insert(owner, passwordHash: passwordHash)
+            try AccountTable(transaction.connection).insert(membership)
+            transaction.announce(.organization(organization.id))
+            transaction.announce(.membership(organization.id, owner.id))
+
+            let actor = Actor(organization: organization.id, account: owner.id, role: .owner, token: nil)
+            let act = Act(desk: desk, actor: actor, transaction: transaction, now: now)
+            try act.record(.organizationCreate, organization.id.text, ["name": organization.name.text])
+            try act.record(.accountCreate, owner.id.text, ["kind": "person", "role": "owner"])
+            let webhook = try Self.example(act)
+            let api = try TokenOperations.issue(
+                .api, owner: owner.id, name: Label(stored: "First API token"), description: .empty, expiresAt: nil, act)
+            let management = try TokenOperations.issue(
+                .management, owner: owner.id, name: Label(stored: "First management token"), description: .empty,
+                expiresAt: now.adding(Limits.managementTokenLifetimeMax), act)
+            return Made(
+                organization: organization.id, owner: owner.id, login: "owner", password: password,
+                webhook: webhook.id, apiToken: api.secret, managementToken: management.secret)
+        }
+    }
+
+    private static func example(_ act: Act) throws -> Webhook {
+        let webhook = Webhook(
+            id: .random(), organization: act.organization, name: .example, description: .empty,
+            accepts: Set(AuthMethodName.allCases), state: .active, owner: act.actor.account, createdAt: act.now)
+        try WebhookTable(act.connection).insert(webhook)
+        act.transaction.announce(.webhook(webhook.id))
+        try act.record(.webhookCreate, webhook.id.text, ["name": webhook.name.text])
+        return webhook
+    }
+}

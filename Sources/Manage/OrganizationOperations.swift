@@ -1,0 +1,65 @@
+import Domain
+import Storage
+
+/// The actor's organization and its settings.
+package struct OrganizationOperations: Sendable {
+    private let desk: Desk
+
+    package init(_ desk: Desk) {
+        self.desk = desk
+    }
+
+    /// What to change; `nil` leaves a setting as it is.
+    package struct Change: Sendable {
+        package var name: String?
+        /// Days without activity after which an account becomes inactive (D6).
+        package var inactivity: InactivityRule?
+        /// Accepted calls a UTC day; an inner `nil` lifts the quota.
+        package var dailyQuota: Int64??
+
+        package init(name: String? = nil, inactivity: InactivityRule? = nil, dailyQuota: Int64?? = nil) {
+            self.name = name
+            self.inactivity = inactivity
+            self.dailyQuota = dailyQuota
+        }
+    }
+
+    package func show(_ actor: Actor) async throws -> Organization {
+        try await desk.look(actor, .readOrganization) { connection in
+            guard let organization = try OrganizationTable(connection).find(actor.organization) else {
+                throw OperationError.notFound("organization")
+            }
+            return organization
+        }
+    }
+
+    /// Changes settings. Takes effect for the next call.
+    package func change(_ change: Change, _ actor: Actor) async throws -> Organization {
+        let name = try change.name.map { try Label.name($0) }
+        if case .after(let days)? = change.inactivity, !(1...3650).contains(days) {
+            throw OperationError.invalid(field: "inactivity_days", "must be 1 to 3650, or null for never.")
+        }
+        if case .some(.some(let quota)) = change.dailyQuota, quota < 0 {
+            throw OperationError.invalid(field: "daily_quota", "must be 0 or more, or null for no quota.")
+        }
+        return try await desk.act(actor, .changeOrganization) { act in
+            guard var organization = try OrganizationTable(act.connection).find(act.organization) else {
+                throw OperationError.notFound("organization")
+            }
+            let before = organization
+            organization.name = name ?? organization.name
+            organization.inactivity = change.inactivity ?? organization.inactivity
+            organization.dailyQuota = change.dailyQuota ?? organization.dailyQuota
+            guard organization != before else { return organization }
+            try OrganizationTable(act.connection).update(organization)
+            act.transaction.announce(.organization(organization.id))
+            try act.record(
+                .organizationChange, organization.id.text,
+                [
+                    "name": organization.name.text, "inactivity": "\(organization.inactivity)",
+                    "daily_quota": organization.dailyQuota.map(String.init) ?? "none",
+                ])
+            return organization
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Domain
+import Storage
+
+/// Webhooks of the actor's organization.
+package struct WebhookOperations: Sendable {
+    private let desk: Desk
+
+    package init(_ desk: Desk) {
+        self.desk = desk
+    }
+
+    /// A new webhook, as it is asked for.
+    package struct Draft: Sendable {
+        package var name: String
+        package var description: String?
+        /// Method names; `nil` is all.
+        package var accepts: [String]?
+
+        package init(name: String, description: String? = nil, accepts: [String]? = nil) {
+            self.name = name
+            self.description = description
+            self.accepts = accepts
+        }
+    }
+
+    package func list(after: String?, limit: Int?, _ actor: Actor) async throws -> Page<Webhook> {
+        let limit = try Limits.page(limit)
+        let after: ID<Webhook>? = try Cursor.id(after)
+        return try await desk.look(actor, .readWebhooks) { connection in
+            let read = try WebhookTable(connection).list(in: actor.organization, after: after, limit: limit + 1)
+            return Page(read, limit: limit) { $0.id.text }
+        }
+    }
+
+    /// Shows one webhook, named by its id or by a name that only one has.
+    package func show(_ reference: String, _ actor: Actor) async throws -> Webhook {
+        try await desk.look(actor, .readWebhooks) { try Self.find(reference, in: actor.organization, $0) }
+    }
+
+    /// Makes a webhook; the actor owns it (D2). It takes calls when this returns.
+    package func create(_ draft: Draft, _ actor: Actor) async throws -> Webhook {
+        let name = try Label.name(draft.name)
+        let description = try Label.description(draft.description)
+        let accepts = try Self.methods(draft.accepts)
+        return try await desk.act(actor, .changeWebhooks) { act in
+            let webhook = Webhook(
+                id: .random(), organization: act.organization, name: name, description: description, accepts: accepts,
+                state: .active, owner: act.actor.account, createdAt: act.now)
+            try WebhookTable(act.connection).insert(webhook)
+            act.transaction.announce(.webhook(webhook.id))
+            try act.record(.webhookCreate, webhook.id.text, ["name": name.text])
+            return webhook
+        }
+    }
+
+    /// Pauses a webhook: known callers get 404. Safe to repeat.
+    package func pause(_ reference: String, _ actor: Actor) async throws -> Webhook {
+        try await change(reference, to: .paused, .webhookPause, actor)
+    }
+
+    /// Lets a paused webhook take calls again. Safe to repeat.
+    package func resume(_ reference: String, _ actor: Actor) async throws -> Webhook {
+        try await change(reference, to: .active, .webhookResume, actor)
+    }
+
+    /// The address callers post to.
+    package func url(of webhook: ID<Webhook>) -> String {
+        "\(desk.ingestURL)/in/\(webhook.text)"
+    }
+
+    static func find(
+        _ reference: String, in organization: ID<Organization>, _ connection: any Connection
+    ) throws -> Webhook {
+        let table = WebhookTable(connection)
+        if let id = ID<Webhook>(reference) {
+            guard let webhook = try table.find(id, in: organization) else { throw OperationError.notFound("webhook") }
+            return webhook
+        }
+        let named = try table.find(name: reference, in: organization)
+        guard let webhook = named.first else { throw OperationError.notFound("webhook") }
+        guard named.count == 1 else {
+            throw OperationError.conflict(
+                code: "name_ambiguous", "Several webhooks have that name. Say which by its id, `whk_…`.")
+        }
+        return webhook
+    }
+
+    private func change(
+        _ reference: String, to state: Webhook.State, _ action: AuditEntry.Action, _ actor: Actor
+    ) async throws -> Webhook {
+        try await desk.act(actor, .changeWebhooks) { act in
+            var webhook = try Self.find(reference, in: act.organization, act.connection)
+            guard webhook.state != state else { return webhook }
+            webhook.state = state
+            try WebhookTable(act.connection).update(webhook)
+            act.transaction.announce(.webhook(webhook.id))
+            try act.record(action, webhook.id.text, ["name": webhook.name.text])
+            return webhook
+        }
+    }
+
+    private static func methods(_ names: [String]?) throws(OperationError) -> Set<AuthMethodName> {
+        guard let names else { return Set(AuthMethodName.allCases) }
+        let known = AuthMethodName.allCases.map(\.rawValue).joined(separator: ", ")
+        var methods: Set<AuthMethodName> = []
+        for name in names {
+            guard let method = AuthMethodName(rawValue: name) else {
+                throw .invalid(field: "accepts", "`\(name.prefix(40))` is unknown; there are: \(known).")
+            }
+            methods.insert(method)
+        }
+        guard !methods.isEmpty else { throw .invalid(field: "accepts", "must name at least one of: \(known).") }
+        return methods
+    }
+}
