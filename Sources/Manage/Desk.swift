@@ -45,6 +45,11 @@ package final class Desk: Sendable {
         return try await reportingOurErrors { try await store.read(work) }
     }
 
+    /// The address callers post to.
+    func url(of webhook: ID<Webhook>) -> String {
+        "\(ingestURL)/in/\(webhook.text)"
+    }
+
     func nextAuditID(at now: Timestamp) -> OrderedID<AuditEntry> {
         auditIDs.withLock { $0.next(at: now) }
     }

@@ -85,6 +85,28 @@ package struct Installation: Sendable {
         }
     }
 
+    /// Makes a token for trying things out, which ends by itself in a day, and the line that calls with it.
+    ///
+    /// - Returns: `nil` if there is no webhook that takes calls.
+    package func tryOutLine() async throws -> String? {
+        try await desk.store.write { [desk] transaction in
+            let connection = transaction.connection
+            guard let home = try InstallationTable(connection).homeOrganization() else { throw Failure.missing }
+            let webhooks = try WebhookTable(connection).list(in: home, after: nil, limit: Limits.pageItems.upperBound)
+            guard let webhook = webhooks.first(where: { $0.state == .active }) else { return nil }
+            guard let owner = try AccountTable(connection).find(webhook.owner, in: home),
+                owner.membership.state.isActive
+            else { return nil }
+            let actor = Actor(organization: home, account: owner.account.id, role: .owner, token: nil)
+            let act = Act(desk: desk, actor: actor, transaction: transaction, now: desk.clock.now())
+            let name = Label(stored: "Try-out at start")
+            return try TokenOperations.issue(
+                .app(webhook.id), owner: owner.account.id, name: name, description: .empty,
+                expiresAt: act.now.adding(.days(1)), act
+            ).curl
+        }
+    }
+
     private static func example(_ act: Act) throws -> Webhook {
         let webhook = Webhook(
             id: .random(), organization: act.organization, name: .example, description: .empty,

@@ -48,6 +48,8 @@ package struct TokenOperations: Sendable {
         package let header: String
         /// What stands behind `Basic` in that header.
         package let basic: String
+        /// A line for the shell that calls with it; `nil` for a management token, or if there is no webhook yet.
+        package let curl: String?
     }
 
     package func list(after: String?, limit: Int?, _ actor: Actor) async throws -> Page<TokenTable.Entry> {
@@ -138,9 +140,20 @@ package struct TokenOperations: Sendable {
         try act.record(
             .tokenCreate, token.id.text,
             ["kind": scope.name, "name": name.text, "owner": owner.text, "hint": secret.hint])
+        let webhook = try sampleWebhook(scope, act)
         return Created(
             entry: TokenTable.Entry(token: token, secret: record), secret: secret.revealed(),
-            header: "Authorization: " + BearerMethod().header(presenting: secret), basic: BasicMethod().encoded(secret))
+            header: "Authorization: " + BearerMethod().header(presenting: secret), basic: BasicMethod().encoded(secret),
+            curl: webhook.map { CurlLine.text(url: act.desk.url(of: $0), secret: secret.revealed()) })
+    }
+
+    // A webhook that the token opens, for the line that tries it out.
+    private static func sampleWebhook(_ scope: Token.Scope, _ act: Act) throws -> ID<Webhook>? {
+        switch scope {
+        case .app(let webhook): webhook
+        case .api: try WebhookTable(act.connection).list(in: act.organization, after: nil, limit: 1).first?.id
+        case .management: nil
+        }
     }
 
     private static func scope(_ draft: Draft, _ act: Act) throws -> (Token.Scope, owner: ID<Account>) {

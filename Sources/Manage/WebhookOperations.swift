@@ -65,7 +65,7 @@ package struct WebhookOperations: Sendable {
 
     /// The address callers post to.
     package func url(of webhook: ID<Webhook>) -> String {
-        "\(desk.ingestURL)/in/\(webhook.text)"
+        desk.url(of: webhook)
     }
 
     static func find(

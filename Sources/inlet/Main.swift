@@ -1,7 +1,20 @@
 import ArgumentParser
-import Configuration
-import GRDB
-import Hummingbird
-import AsyncHTTPClient
-import NIOHTTP1
-@main struct M { static func main() { print("x") } }
+
+/// The version that this program says it is.
+package let inletVersion = "0.1.0"
+
+@main
+struct Inlet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inlet",
+        abstract: "A self-hosted front door for webhooks.",
+        discussion: """
+            `inlet serve` is the server. All other commands but `init` speak to a running one through its REST API: say where \
+            with --server or INLET_SERVER and who you are with --token or INLET_TOKEN, or let `inlet init` write a profile.
+            """,
+        version: inletVersion,
+        subcommands: [
+            InitCommand.self, ServeCommand.self, StatusCommand.self, WebhookCommand.self, TokenCommand.self,
+            EventCommand.self, CallCommand.self,
+        ])
+}

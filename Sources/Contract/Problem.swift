@@ -1,0 +1,23 @@
+/// An error as RFC 9457 writes it, `application/problem+json`.
+public struct Problem: Codable, Hashable, Sendable {
+    /// Always `about:blank`: the code says what it is.
+    public var type: String
+    /// The status in words.
+    public var title: String
+    public var status: Int
+    /// Stable; programs decide by it.
+    public var code: String
+    /// What is wrong and what to do, for a person.
+    public var detail: String
+    /// The field of the request that is wrong, if one is.
+    public var field: String?
+
+    public init(title: String, status: Int, code: String, detail: String, field: String? = nil) {
+        type = "about:blank"
+        self.title = title
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.field = field
+    }
+}

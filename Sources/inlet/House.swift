@@ -1,0 +1,175 @@
+import Contract
+import Domain
+import Foundation
+import Hummingbird
+import Ingest
+import Logging
+import Manage
+import RestAPI
+import ServiceLifecycle
+import Storage
+import Synchronization
+
+/// The assembled server: every room, joined once.
+package struct House: Sendable {
+    package let settings: Settings
+    package let store: Store
+    package let desk: Desk
+    package let pipeline: IngestPipeline
+    package let housekeeper: IngestHousekeeper
+    package let operations: RestOperations
+    private let load: IngestLoad
+    private let appender: Appender
+    private let sweeper: Sweeper
+    private let logger: Logger
+    private let clock: any WallClock
+
+    /// Opens the store of a data folder.
+    ///
+    /// - Parameter progress: is told of each migration before it begins.
+    package static func openStore(
+        _ settings: Settings, clock: any WallClock, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> Store {
+        let engine = try SQLiteEngine(folder: settings.data, synchronous: settings.isUnsafe ? .normal : .full)
+        do {
+            return try await Store(engine: engine, clock: clock, progress: progress)
+        } catch {
+            try? engine.close()
+            throw error
+        }
+    }
+
+    /// Joins the rooms around an installed store.
+    ///
+    /// - Throws: ``Installation/Failure`` if nothing is installed in it, or the key is another one.
+    package init(
+        settings: Settings, store: Store, keyRing: KeyRing, clock: any WallClock, logger: Logger
+    ) async throws {
+        try await Installation.check(store, keyRing)
+        self.settings = settings
+        self.store = store
+        self.logger = logger
+        self.clock = clock
+        desk = try await Desk(
+            store: store, clock: clock, keyRing: keyRing, ingestURL: settings.ingestURL ?? settings.ingest.url)
+
+        let today = clock.now().day
+        let (lastEvent, lastCall, usage) = try await store.read { connection in
+            (
+                try EventTable(connection).lastNumber(), try CallTable(connection).lastNumber(),
+                try UsageTable(connection).all(on: today)
+            )
+        }
+        let roster = try await Roster.open(store)
+        let activity = ActivityBook()
+        let ledger = Ledger(roster: roster, lastID: lastCall)
+        load = IngestLoad(
+            bytesInFlightMax: settings.bytesInFlightMax, freeBytesMin: Int64(settings.freeBytesMin),
+            folder: settings.data)
+        appender = Appender(
+            store: store, clock: clock, activity: activity, quota: QuotaBook(day: today, counts: usage),
+            callsQueuedMax: settings.callsQueuedMax, lastID: lastEvent, logger: logger)
+        pipeline = IngestPipeline(
+            roster: roster, keyRing: keyRing, appender: appender, ledger: ledger, load: load,
+            bodyBytesMax: settings.bodyBytesMax)
+        housekeeper = IngestHousekeeper(
+            store: store, activity: activity, ledger: ledger, load: load, logger: logger)
+        sweeper = Sweeper(
+            sweep: Sweep(desk, keepRefusedCalls: .days(Int64(settings.refusedCallsDays))), clock: clock, logger: logger)
+        operations = RestOperations(
+            desk: desk, status: Self.status(settings, desk, appender, load, sweeper, since: clock.now()),
+            isReady: { (try? await store.read { try $0.rows("SELECT 1 AS one") }) != nil })
+    }
+
+    /// Everything that runs, in the order of starting; stopping goes the other way: callers first, the store last.
+    package func services(
+        onIngestBound: @escaping @Sendable (Int) -> Void, onAdminBound: @escaping @Sendable (Int) -> Void
+    ) -> [any Service] {
+        var ingest = IngestSettings(
+            host: settings.ingest.host, port: settings.ingest.port, threads: settings.ingestThreads,
+            bodyBytesMax: settings.bodyBytesMax, connectionsMax: settings.connectionsMax)
+        ingest.drainTime = .seconds(20)
+        let admin = RestServer(operations: operations, logger: logger, version: inletVersion)
+            .application(host: settings.admin.host, port: settings.admin.port, onBound: onAdminBound)
+        return [
+            housekeeper, sweeper, admin,
+            IngestServer(
+                settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger,
+                onBound: onIngestBound),
+        ]
+    }
+
+    /// Closes the store; nothing may be asked of the house after that.
+    package func close() async {
+        appender.close()
+        await housekeeper.flush()
+        do {
+            try store.close()
+        } catch {
+            logger.error("the store did not close", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private static func status(
+        _ settings: Settings, _ desk: Desk, _ appender: Appender, _ load: IngestLoad, _ sweeper: Sweeper,
+        since start: Timestamp
+    ) -> @Sendable () -> StatusView {
+        {
+            StatusView(
+                version: inletVersion, startedAt: start.text, database: "sqlite", ingestUrl: desk.ingestURL,
+                queuedCalls: appender.callsQueued, bytesInFlight: load.bytesNow,
+                diskFreeBytes: DiskSpace.free(at: settings.data), obstacle: load.obstacle?.cause,
+                sweepHeld: sweeper.held)
+        }
+    }
+}
+
+/// Runs the sweep once an hour.
+private final class Sweeper: Service {
+    private let sweep: Sweep
+    private let clock: any WallClock
+    private let logger: Logger
+    private let reason = Mutex<SweepGuard.Reason?>(nil)
+
+    init(sweep: Sweep, clock: any WallClock, logger: Logger) {
+        self.sweep = sweep
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Why idle accounts were left active at the last sweep.
+    var held: String? { reason.withLock { $0?.rawValue } }
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown { [self] in
+            var wall = clock.now()
+            var steady = SuspendingClock.now
+            while true {
+                let nextWall = clock.now()
+                let nextSteady = SuspendingClock.now
+                await round(nextWall.since(wall), steady.duration(to: nextSteady))
+                (wall, steady) = (nextWall, nextSteady)
+                try await Task.sleep(for: .seconds(3600))
+            }
+        }
+    }
+
+    private func round(_ wallElapsed: Interval, _ steadyElapsed: Duration) async {
+        let (seconds, attoseconds) = steadyElapsed.components
+        let steady = Interval(microseconds: seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
+        do {
+            let report = try await sweep.run(wallElapsed: wallElapsed, steadyElapsed: steady)
+            reason.withLock { $0 = report.held.values.first }
+            for account in report.deactivated {
+                logger.warning("an account became inactive for lack of activity", metadata: ["account": "\(account.text)"])
+            }
+            for (organization, reason) in report.held {
+                logger.warning(
+                    "idle accounts were left active; confirm with POST /api/v1/accounts/sweep",
+                    metadata: ["organization": "\(organization.text)", "reason": "\(reason.rawValue)"])
+            }
+        } catch {
+            logger.error("the sweep failed", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Client
+import Contract
+import Foundation
+import Manage
+import Storage
+
+/// What commands print.
+enum Output {
+    /// One JSON value on standard output.
+    static func json(_ value: some Encodable) throws {
+        try FileHandle.standardOutput.write(contentsOf: Wire.encode(value, pretty: true) + Data("\n".utf8))
+    }
+
+    /// Lines on standard output, at once, also when it is a pipe.
+    static func text(_ text: String) {
+        try? FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+    }
+
+    /// A table with a heading; columns are as wide as their widest entry.
+    static func table(_ heading: [String], _ rows: [[String]]) {
+        let cells = [heading] + rows.map { $0.map(printable) }
+        let widths = heading.indices.map { column in
+            cells.map { $0.indices.contains(column) ? $0[column].count : 0 }.max() ?? 0
+        }
+        for row in cells {
+            let line = zip(row, widths).map { cell, width in
+                cell + String(repeating: " ", count: max(0, width - cell.count))
+            }
+            print(line.joined(separator: "  ").replacing(#/\s+$/#, with: ""))
+        }
+    }
+
+    /// Names and values, one a line; those without a value are left out.
+    static func fields(_ fields: [(String, String?)]) {
+        let width = fields.map(\.0.count).max() ?? 0
+        for (name, value) in fields {
+            guard let value else { continue }
+            print(name + String(repeating: " ", count: width - name.count + 2) + printable(value))
+        }
+    }
+
+    /// Text that came from outside, without what a terminal would obey.
+    static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    scalar.properties.generalCategory == .control && scalar != "\t" ? "\u{FFFD}" : scalar
+                }))
+    }
+}
+
+/// Turns errors into one line on standard error and an exit code.
+enum Failures {
+    static func shown(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let exit as ExitCode {
+            throw exit
+        } catch {
+            FileHandle.standardError.write(Data("inlet: \(sentence(error))\n".utf8))
+            throw ExitCode(1)
+        }
+    }
+
+    private static func sentence(_ error: any Error) -> String {
+        switch error {
+        case let error as SettingsError: error.description
+        case let error as StorageError: error.description
+        case ClientError.problem(let problem): problem.status == 401 ? "\(problem.detail) \(hint)" : problem.detail
+        case ClientError.unreachable(let server, let detail):
+            "No answer from \(server): is `inlet serve` running there? (\(detail))"
+        case ClientError.unreadable(let sentence): sentence
+        case Installation.Failure.exists:
+            "This folder holds an installation already. Start it with `inlet serve`, or name another folder."
+        case Installation.Failure.missing:
+            "Nothing is installed in this folder. Run `inlet init` first, or start with --quickstart."
+        case Installation.Failure.wrongKey:
+            "The master key is not the one this database was made with. Put the right key file back."
+        default: "\(error)"
+        }
+    }
+
+    private static let hint = "The one in use may have ended; see `--token`, INLET_TOKEN and the profile."
+}
