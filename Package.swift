@@ -8,6 +8,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let tested: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+
 let package = Package(
     name: "inlet",
     platforms: [.macOS(.v15)],
@@ -111,7 +113,23 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        // tests mirror the rooms
-        .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
+        // tests mirror the rooms; HouseTests drives the assembled server through real sockets
+        .testTarget(
+            name: "DomainTests", dependencies: ["Domain", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: tested),
+        .testTarget(name: "StorageTests", dependencies: ["Domain", "Storage"], swiftSettings: tested),
+        .testTarget(
+            name: "HouseTests",
+            dependencies: [
+                "Client", "Contract", "Domain", "Ingest", "Manage", "RestAPI", "Storage", "inlet",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: tested),
     ]
 )

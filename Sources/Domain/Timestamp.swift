@@ -42,7 +42,8 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     package var text: String {
         // Years outside 0001–9999 have no RFC 3339 text; no record of ours holds one.
         let shown = min(max(microseconds, -62_135_596_800_000_000), 253_402_300_799_999_000)
-        let date = Date(timeIntervalSince1970: Double(shown.quotientRoundedDown(by: 1000)) / 1000)
+        // In the middle of its millisecond, so that the formatter, which cuts, cannot cut one too many.
+        let date = Date(timeIntervalSince1970: (Double(shown.quotientRoundedDown(by: 1000)) + 0.5) / 1000)
         return date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 }

@@ -107,13 +107,14 @@ package final class Appender: Sendable {
             return queue.isWriterAsked || queue.batches.isEmpty
         }
         if isAlreadyAsked { return }
-        let group = Mutex<[PendingBatch]>([])
+        let group = Mutex<[PendingBatch]?>(nil)
         store.enqueueWrite { [self] transaction in
             let batches = takeGroup()
             group.withLock { $0 = batches }
             return try keep(batches.flatMap(\.calls), transaction.connection)
         } done: { [self] result in
-            settle(group.withLock { $0 }, result)
+            // Without a transaction nothing was taken yet; those who wait must hear of it all the same.
+            settle(group.withLock { $0 } ?? takeGroup(), result)
         }
     }
 

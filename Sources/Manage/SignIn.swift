@@ -36,20 +36,24 @@ package final class SignIn: Sendable {
             return nil
         }
         guard let (actor, digest) = found else { throw OperationError.unauthenticated }
-        try await noteUse(of: digest, by: actor, at: now)
+        noteUse(of: digest, by: actor, at: now)
         return actor
     }
 
-    private func noteUse(of digest: SecretDigest, by actor: Actor, at now: Timestamp) async throws {
+    // Without waiting for the disk: who only reads must be served also when the writer is busy or the disk full.
+    private func noteUse(of digest: SecretDigest, by actor: Actor, at now: Timestamp) {
         let isDue = noted.withLock { noted in
             if let last = noted[digest], now.since(last).magnitude < .seconds(60) { return false }
             noted[digest] = now
             return true
         }
         guard isDue else { return }
-        try await desk.store.write { transaction in
+        desk.store.enqueueWrite { transaction in
             try TokenTable(transaction.connection).noteUse(of: digest, at: now, count: 1)
             try AccountTable(transaction.connection).noteTokenUse(by: actor.account, in: actor.organization, at: now)
+        } done: { [self] result in
+            // What was not written down is due again with the next request.
+            if case .failure = result { noted.withLock { $0[digest] = nil } }
         }
     }
 }

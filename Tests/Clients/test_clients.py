@@ -1,6 +1,7 @@
 """What real clients send, Inlet keeps byte for byte or refuses with a clear 4xx."""
 
 import concurrent.futures
+import datetime
 import io
 import json
 import random
@@ -246,6 +247,15 @@ def test_N1_the_list_of_events_is_newest_first_and_each_stands_on_one_page(targe
     sent = [target.post(str(number).encode(), target.bearer).json()["id"] for number in range(23)]
 
     assert [item["id"] for item in target.api.all_events(target.webhook, limit=5)] == sent[::-1]
+
+
+def test_the_last_page_says_that_none_follows(target):
+    target.post(b"the only one", target.bearer)
+
+    page = target.api.request("GET", f"/api/v1/events?webhook={target.webhook}&limit=10").json()
+
+    assert len(page["items"]) == 1
+    assert "next" in page and page["next"] is None
 
 
 # --- how clients use a connection ---
@@ -673,6 +683,47 @@ def test_N2_refused_calls_leave_a_trace_with_the_true_cause_and_the_tokens_name(
     assert "inactive" in json.dumps(traced[0]["cause"]).lower()
     assert "unknown" in json.dumps(unknown[0]["cause"]).lower()
     assert retired["secret"] not in json.dumps(calls)
+
+
+def test_a_paused_webhook_is_404_for_a_right_credential_and_401_for_a_wrong_one(server, target):
+    api_token = {"Authorization": f"Bearer {server.info['api_token']}"}
+    target.api.expect([200, 204], "POST", f"/api/v1/webhooks/{target.webhook}/pause")
+
+    assert_problem(target.post(b"", target.bearer), 404)
+    assert_problem(target.post(b"", api_token), 404)
+    assert_problem(target.post(b"", {"Authorization": "Bearer wrong"}), 401)
+    assert target.newest() is None
+
+    target.api.expect([200, 204], "POST", f"/api/v1/webhooks/{target.webhook}/resume")
+    assert target.post(b"", target.bearer).status == 202
+
+
+def test_D6_a_token_of_an_inactive_owner_is_401_and_D7_works_again_once_the_owner_is_active(target):
+    made = target.api.expect([201], "POST", "/api/v1/accounts", {"kind": "service", "name": "ERP", "with_token": True}).json()
+    bearer = {"Authorization": f"Bearer {made['token']['secret']}"}
+    assert target.post(b"", bearer).status == 202
+
+    target.api.expect([200, 204], "POST", f"/api/v1/accounts/{made['id']}/deactivate")
+    refused = target.post(b"", bearer)
+    assert_problem(refused, 401)
+    assert refused.body == target.post(b"", {}).body
+
+    target.api.expect([200, 204], "POST", f"/api/v1/accounts/{made['id']}/activate")
+    assert target.post(b"", bearer).status == 202
+
+
+def test_an_expired_token_is_401(target):
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+    asked = {"kind": "app", "name": "short", "webhook": target.webhook, "expires_at": soon.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+    made = target.api.expect([201], "POST", "/api/v1/tokens", asked).json()
+    bearer = {"Authorization": f"Bearer {made['secret']}"}
+    assert target.post(b"", bearer).status == 202
+
+    time.sleep(2.2)
+
+    refused = target.post(b"", bearer)
+    assert_problem(refused, 401)
+    assert refused.body == target.post(b"", {}).body
 
 
 # --- the same call again ---

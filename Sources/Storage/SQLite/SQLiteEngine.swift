@@ -43,7 +43,8 @@ package final class SQLiteEngine: Engine {
         do {
             pool = try openPool()
         } catch {
-            done(.failure(error))
+            // Never on the caller's own thread: it may hold what `done` wants.
+            DispatchQueue.global().async { done(.failure(error)) }
             return
         }
         pool.asyncWriteWithoutTransaction { [self] database in

@@ -1,0 +1,61 @@
+# Two commands do everything: `make run` and `make test`. Both install what is missing and can be run again at any time.
+
+DATA ?= data
+CRASH_ROUNDS ?= 20
+# Every import stands in Package.swift, or the build fails.
+CHECKED = --explicit-target-dependency-import-check error
+RELEASE = swift build -c release --static-swift-stdlib $(CHECKED) --product inlet
+INLET = .build/release/inlet
+PYTHON = .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run release test lint format unit clients crash torture bench clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: release ## build what is missing and start Inlet on the folder $(DATA), ready to receive
+	@echo "==> Starting Inlet on the folder $(DATA); the command line is bin/inlet"
+	@PATH="$$PWD/bin:$$PATH" exec $(INLET) serve --data "$(DATA)" --quickstart
+
+release: ## build the release program, bin/inlet
+	@scripts/setup.sh build
+	@echo "==> Building the release (the first time takes 7 to 15 minutes, most of it dependencies)"
+	@$(RELEASE)
+	@mkdir -p bin && ln -sf ../$(INLET) bin/inlet
+
+test: ## install what is missing and run all tests
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory lint unit clients crash
+
+lint: ## check how the code is laid out
+	@echo "==> Checking the layout of the code"
+	@swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+format: ## lay the code out
+	@swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+unit: ## Swift tests: rules, storage, the whole server through real sockets
+	@echo "==> Building the tests (the first time takes 4 to 10 minutes, most of it dependencies)"
+	@swift build --build-tests $(CHECKED)
+	@swift test --skip-build
+
+clients: ## real clients against the real program
+	@echo "==> Real clients"
+	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Clients
+
+crash: ## kill -9 under load, again and again
+	@echo "==> kill -9 under load, $(CRASH_ROUNDS) times"
+	@$(PYTHON) Tests/Crash/crash.py --rounds $(CRASH_ROUNDS) --inlet .build/debug/inlet
+
+torture: release ## 200 kills, and power cuts on an ext4 loop mount (needs root)
+	@scripts/setup.sh test
+	@$(PYTHON) Tests/Crash/crash.py --rounds 200 --inlet $(INLET)
+	@$(PYTHON) Tests/Crash/powercut.py --inlet $(INLET)
+
+bench: release ## load beside nginx, webhook and FastAPI; writes Benchmarks/results
+	@Benchmarks/setup.sh
+	@python3 Benchmarks/bench.py --inlet $(INLET)
+
+clean: ## remove what was built; data stays
+	rm -rf .build .venv .venv-bench bin

@@ -1,0 +1,206 @@
+import AsyncHTTPClient
+import Client
+import Contract
+import Domain
+import Foundation
+import Ingest
+import Logging
+import Manage
+import NIOCore
+import NIOHTTP1
+import RestAPI
+import ServiceLifecycle
+import Storage
+import Synchronization
+import Testing
+import inlet
+
+/// The whole server on free ports of the loopback, with a real database in a folder of its own and a clock moved by hand.
+final class TestHouse: Sendable {
+    let house: House
+    let made: Installation.Made
+    let clock: HandClock
+    let folder: URL
+    let ingestPort: Int
+    let adminPort: Int
+
+    private init(
+        house: House, made: Installation.Made, clock: HandClock, folder: URL, ingestPort: Int, adminPort: Int
+    ) {
+        self.house = house
+        self.made = made
+        self.clock = clock
+        self.folder = folder
+        self.ingestPort = ingestPort
+        self.adminPort = adminPort
+    }
+
+    /// Runs a house for as long as the body runs, and stops it as SIGTERM would.
+    static func open(
+        _ flags: [Setting: String] = [:], body: (TestHouse) async throws -> Void
+    ) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("inlet-house-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let standard: [Setting: String] = [
+            .data: folder.path, .ingest: "127.0.0.1:0", .admin: "127.0.0.1:0", .freeBytesMin: "0",
+        ]
+        let settings = try await Settings(
+            flags: standard.merging(flags) { $1 }, environment: [:], file: nil)
+        let clock = HandClock()
+        let store = try await House.openStore(settings, clock: clock, progress: { _ in })
+        let keyRing = KeyRing.random()
+        let desk = try await Desk(store: store, clock: clock, keyRing: keyRing, ingestURL: "http://127.0.0.1:1")
+        let made = try await Installation(desk).make()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let house = try await House(
+            settings: settings, store: store, keyRing: keyRing, clock: clock, logger: logger)
+        try await run(house, logger) { ingestPort, adminPort in
+            try await body(
+                TestHouse(
+                    house: house, made: made, clock: clock, folder: folder, ingestPort: ingestPort, adminPort: adminPort))
+        }
+        await house.close()
+    }
+
+    private static func run(
+        _ house: House, _ logger: Logger, body: (Int, Int) async throws -> Void
+    ) async throws {
+        let (ports, bound) = AsyncStream.makeStream(of: (String, Int).self)
+        let services = house.services(
+            onIngestBound: { bound.yield(("ingest", $0)) }, onAdminBound: { bound.yield(("admin", $0)) })
+        let group = ServiceGroup(services: services, logger: logger)
+        let running = Task { try await group.run() }
+        var found: [String: Int] = [:]
+        for await (name, port) in ports {
+            found[name] = port
+            if found.count == 2 { break }
+        }
+        do {
+            try await body(found["ingest"] ?? 0, found["admin"] ?? 0)
+        } catch {
+            await group.triggerGracefulShutdown()
+            _ = try? await running.value
+            throw error
+        }
+        await group.triggerGracefulShutdown()
+        try await running.value
+    }
+
+    // MARK: What callers do
+
+    /// A caller's answer.
+    struct Answer {
+        let status: Int
+        let headers: HTTPHeaders
+        let body: Data
+
+        /// The event's id; `nil` if there is none in the answer.
+        var event: String? { (try? JSONDecoder().decode([String: String].self, from: body))?["id"] }
+        var problem: Problem? { try? Wire.decode(Problem.self, from: body) }
+    }
+
+    /// Posts to a webhook.
+    func call(
+        _ webhook: String? = nil, bearer: String? = nil, basic: (user: String, password: String)? = nil,
+        headers: [(String, String)] = [], query: String = "", body: Data = Data("{}".utf8), method: HTTPMethod = .POST
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(
+            url: "http://127.0.0.1:\(ingestPort)/in/\(webhook ?? made.webhook.text)\(query)")
+        request.method = method
+        if let bearer { request.headers.add(name: "Authorization", value: "Bearer \(bearer)") }
+        if let basic {
+            let pair = Data("\(basic.user):\(basic.password)".utf8).base64EncodedString()
+            request.headers.add(name: "Authorization", value: "Basic \(pair)")
+        }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if method != .GET { request.body = .bytes(ByteBuffer(bytes: body)) }
+        return try await Self.send(request)
+    }
+
+    // MARK: What people and programs do
+
+    /// A client that speaks as the owner, or with another management token.
+    func client(_ token: String? = nil) -> InletClient {
+        InletClient(server: "http://127.0.0.1:\(adminPort)", token: token ?? made.managementToken)
+    }
+
+    /// A plain request to the REST API.
+    func api(
+        _ method: HTTPMethod, _ path: String, _ json: String? = nil, token: String? = nil
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(adminPort)/api/v1/\(path)")
+        request.method = method
+        request.headers.add(name: "Authorization", value: "Bearer \(token ?? made.managementToken)")
+        if let json { request.body = .bytes(ByteBuffer(string: json)) }
+        return try await Self.send(request)
+    }
+
+    /// The causes in the ledger, newest first, once all that happened so far is written down.
+    func causes() async throws -> [String] {
+        await house.housekeeper.flush()
+        return try await client().calls(outcome: "refused", limit: 500).items.compactMap(\.cause)
+    }
+
+    /// Lets days pass, and the hourly sweep run at their end.
+    @discardableResult
+    func letDaysPass(_ days: Int64) async throws -> AccountOperations.SweepReport {
+        await house.housekeeper.flush()
+        clock.advance(by: .days(days))
+        return try await AccountOperations(house.desk).sweep(wallElapsed: .days(days), steadyElapsed: .days(days))
+    }
+
+    /// Makes another member of the organization, with a management token of its own.
+    func member(_ role: Role) async throws -> (account: ID<Account>, managementToken: String) {
+        let created = try await AccountOperations(house.desk).create(
+            .init(
+                kind: .person, name: role.rawValue, login: "\(role.rawValue)-\(UUID().uuidString.lowercased())",
+                role: role, withToken: false), owner)
+        let id = created.member.account.id
+        let actor = Actor(organization: made.organization, account: id, role: .owner, token: nil)
+        let token = try await TokenOperations(house.desk).create(.init(kind: .management, name: "own"), actor)
+        return (id, token.secret)
+    }
+
+    /// The first owner, for operations that a test calls itself.
+    var owner: Actor {
+        Actor(organization: made.organization, account: made.owner, role: .owner, token: nil)
+    }
+
+    /// Founds a second organization with an owner.
+    func stranger() async throws -> Actor {
+        try await house.store.write { [clock] transaction in
+            let now = clock.now()
+            let organization = Organization(
+                id: .random(), name: Label(stored: "Elsewhere"), inactivity: .never, dailyQuota: nil, createdAt: now)
+            let account = Account(
+                id: .random(), kind: .service, name: Label(stored: "Stranger"), login: nil, createdAt: now)
+            try OrganizationTable(transaction.connection).insert(organization)
+            try AccountTable(transaction.connection).insert(account, passwordHash: nil)
+            try AccountTable(transaction.connection).insert(
+                Membership(
+                    organization: organization.id, account: account.id, role: .owner, state: .active, activeSince: now))
+            transaction.announce(.organization(organization.id))
+            transaction.announce(.membership(organization.id, account.id))
+            return Actor(organization: organization.id, account: account.id, role: .owner, token: nil)
+        }
+    }
+
+    private static func send(_ request: HTTPClientRequest) async throws -> Answer {
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let body = try await response.body.collect(upTo: 64 << 20)
+        return Answer(status: Int(response.status.code), headers: response.headers, body: Data(body.readableBytesView))
+    }
+}
+
+/// A clock that stands still until a test moves it.
+final class HandClock: WallClock {
+    private let moment = Mutex(Timestamp(seconds: 1_800_000_000))
+
+    func now() -> Timestamp {
+        moment.withLock { $0 }
+    }
+
+    func advance(by interval: Interval) {
+        moment.withLock { $0 = $0.adding(interval) }
+    }
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs what a build or the tests need and this machine lacks. Safe to run again; says what it does.
+#   scripts/setup.sh build   libraries and headers for the build
+#   scripts/setup.sh test    those, and the real clients that the tests use (in .venv)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '==> %s\n' "$*"; }
+
+if ! command -v swift >/dev/null; then
+    say "No Swift toolchain found. Install Swift 6.2 or newer (swift.org/install), then run this again." >&2
+    exit 1
+fi
+version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+)\.([0-9]+).*/\1 \2/p' | head -n 1)
+read -r major minor <<<"${version:-0 0}"
+if ((major < 6 || (major == 6 && minor < 2))); then
+    say "Swift $major.$minor is too old: 6.2 or newer is needed." >&2
+    exit 1
+fi
+
+packages=(libsqlite3-dev libargon2-dev)
+if [[ ${1:-build} == test ]]; then packages+=(python3 python3-venv curl); fi
+
+missing=()
+for package in "${packages[@]}"; do
+    case $package in
+        # Another python3 or curl than Debian's serves as well.
+        python3 | curl) command -v "$package" >/dev/null || missing+=("$package") ;;
+        python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=("$package") ;;
+        *) dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package") ;;
+    esac
+done
+if ((${#missing[@]})); then
+    if ! command -v apt-get >/dev/null; then
+        say "Please install these yourself, under the names your system has for them: ${missing[*]}" >&2
+        exit 1
+    fi
+    say "Installing ${missing[*]}"
+    as_root=()
+    if ((EUID != 0)); then as_root=(sudo); fi
+    "${as_root[@]}" apt-get update -q
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+if [[ ${1:-build} == test ]]; then
+    stamp=.venv/requirements.txt
+    if ! cmp -s Tests/Clients/requirements.txt "$stamp"; then
+        say "Making .venv with the clients of Tests/Clients/requirements.txt"
+        python3 -m venv .venv
+        .venv/bin/pip install -q --disable-pip-version-check -r Tests/Clients/requirements.txt
+        cp Tests/Clients/requirements.txt "$stamp"
+    fi
+fi
