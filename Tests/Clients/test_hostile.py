@@ -5,7 +5,6 @@ the server saw a boundary where a stricter reader (a proxy before it) would not 
 """
 
 import base64
-import os
 import random
 import socket
 import struct
@@ -282,7 +281,7 @@ def test_what_is_unusual_but_right_is_accepted(shared_target, raw):
     "a context 10,000 deep": HEAD + b"Inlet-Context: " + b'{"a":' * 5_000 + b"1" + b"}" * 5_000 + b"\r\nContent-Length: 4\r\n\r\ngood",
     "two content types": HEAD + b"Content-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 4\r\n\r\ngood",
     "a header name of SQL": HEAD + b"X'--: '; drop table events; --\r\nContent-Length: 4\r\n\r\ngood",
-    # Right by RFC 9110 (5.5), but written by nobody, and the reader below the server refuses it.
+    # Right by RFC 9110 (5.5), but written by nobody; common parsers refuse it.
     "a tab behind the length": HEAD + b"Content-Length: 4\t\r\n\r\ngood",
     "leading zeros in the length": HEAD + b"Content-Length: 00004\r\n\r\ngood",
     "an unknown expectation": HEAD + b"Expect: 200-ok\r\nContent-Length: 4\r\n\r\ngood",
@@ -538,7 +537,7 @@ def test_after_an_error_the_calls_behind_it_are_not_carried_out(target):
     kept = [answer.json()["id"] for answer in answers if answer.status == 202]
     assert sorted(target.event_ids()) == sorted(kept)
     assert answers and len(kept) <= 2
-    assert "close" in answers[-1].header("Connection").lower()
+    assert "close" in (answers[-1].header("Connection") or "").lower()
     for event in kept:
         target.assert_kept(event, b"good")
 
@@ -712,5 +711,4 @@ def holds(path, needle, size=8 * 1024 * 1024):
 
 def test_the_server_is_still_the_one_that_was_started(server, target):
     assert server.process.poll() is None, "the server ended meanwhile"
-    assert os.path.exists(f"/proc/{server.process.pid}")
     target.assert_good_call_works()
