@@ -1,4 +1,5 @@
 import Crypto
+import Dispatch
 import Domain
 import Foundation
 import Logging
@@ -39,8 +40,9 @@ package struct PendingBatch: Sendable {
 
 /// Keeps calls: those that wait together share one transaction and one flush to disk.
 ///
-/// There is no waiting window. What is queued when the writer becomes free is committed at once; while it commits, the next
-/// group gathers. So a single call waits for one flush, and a thousand calls for two at most.
+/// What is queued when the writer becomes free is committed at once; while it commits, the next group gathers. So a single call
+/// waits for one flush, and a thousand calls for two at most. Only where the disk is slow does the writer wait a little for the
+/// callers it has just answered, see ``Gathering``.
 package final class Appender: Sendable {
     private let store: Store
     private let clock: any WallClock
@@ -56,6 +58,36 @@ package final class Appender: Sendable {
         var callCount = 0
         var isWriterAsked = false
         var isOpen = true
+        var gathering: Gathering?
+        var gatherings = 0
+
+        /// Whether the writer should begin now.
+        var isDue: Bool {
+            !batches.isEmpty && !isWriterAsked && callCount >= gathering?.callsWanted ?? 0
+        }
+    }
+
+    /// A short wait for a fuller group, worth it only where a flush costs more than all else.
+    ///
+    /// Callers who send their next call when they have the answer to the last fall into two groups that take turns, and each
+    /// flush then serves half of them. Waiting until as many calls are there as were in play lets one flush serve all; the wait
+    /// ends at half the time that the last flush took.
+    struct Gathering {
+        let number: Int
+        let callsWanted: Int
+        let timeMax: Duration
+
+        /// - Parameters:
+        ///   - kept: calls in the group that was just kept.
+        ///   - waiting: calls that queued up meanwhile.
+        ///   - times: how long the writer took for the group.
+        /// - Returns: `nil` if waiting would not pay.
+        init?(number: Int, kept: Int, waiting: Int, times: ThreadTimes) {
+            guard kept >= 8, times.blocked >= .milliseconds(1), times.blocked >= times.busy else { return nil }
+            self.number = number
+            callsWanted = min(kept + waiting, Appender.groupCallsMax)
+            timeMax = times.blocked / 2
+        }
     }
 
     // One transaction takes at most this much, so that a flood cannot hold up people's changes.
@@ -102,20 +134,29 @@ package final class Appender: Sendable {
     }
 
     private func askWriter() {
-        let isAlreadyAsked = queue.withLock { queue in
-            defer { queue.isWriterAsked = true }
-            return queue.isWriterAsked || queue.batches.isEmpty
+        let isDue = queue.withLock { queue in
+            guard queue.isDue else { return false }
+            queue.isWriterAsked = true
+            queue.gathering = nil
+            return true
         }
-        if isAlreadyAsked { return }
-        let group = Mutex<[PendingBatch]?>(nil)
+        guard isDue else { return }
+        let taken = Mutex<Group?>(nil)
         store.enqueueWrite { [self] transaction in
-            let batches = takeGroup()
-            group.withLock { $0 = batches }
-            return try keep(batches.flatMap(\.calls), transaction.connection)
+            let group = Group(batches: takeGroup(), start: .now())
+            taken.withLock { $0 = group }
+            return try keep(group.batches.flatMap { $0.calls }, transaction.connection)
         } done: { [self] result in
             // Without a transaction nothing was taken yet; those who wait must hear of it all the same.
-            settle(group.withLock { $0 } ?? takeGroup(), result)
+            settle(taken.withLock { $0 } ?? Group(batches: takeGroup(), start: .now()), result)
         }
+    }
+
+    /// What one transaction takes.
+    private struct Group {
+        let batches: [PendingBatch]
+        /// Where the writer's thread stood when it took them.
+        let start: ThreadTimes
     }
 
     private func takeGroup() -> [PendingBatch] {
@@ -125,7 +166,7 @@ package final class Appender: Sendable {
             let end = queue.batches.firstIndex { batch in
                 defer {
                     calls += batch.calls.count
-                    bytes += batch.calls.reduce(0) { $0 + $1.body.count }
+                    for call in batch.calls { bytes += call.body.count }
                 }
                 return calls >= Self.groupCallsMax || bytes >= Self.groupBytesMax
             }
@@ -173,30 +214,70 @@ package final class Appender: Sendable {
         return .refused(.quotaUsedUp)
     }
 
-    private func settle(_ group: [PendingBatch], _ result: Result<[IngestAnswer], any Error>) {
-        let calls = group.reduce(0) { $0 + $1.calls.count }
+    private func settle(_ group: Group, _ result: Result<[IngestAnswer], any Error>) {
+        let times = ThreadTimes.now().since(group.start)
+        let calls = group.batches.flatMap { $0.calls }
         switch result {
         case .success(let answers):
             let now = clock.now()
-            quota.add(zip(group.lazy.flatMap(\.calls), answers), on: now.day)
-            activity.note(zip(group.lazy.flatMap(\.calls), answers), at: now)
+            quota.add(zip(calls, answers), on: now.day)
+            activity.note(zip(calls, answers), at: now)
             var rest = answers[...]
-            for batch in group {
+            for batch in group.batches {
                 batch.done(Array(rest.prefix(batch.calls.count)))
                 rest = rest.dropFirst(batch.calls.count)
             }
         case .failure(let error):
             // Nothing of this group is on disk, so nobody is told that it is.
-            logger.error("calls could not be kept", metadata: ["calls": "\(calls)", "error": "\(error)"])
+            logger.error("calls could not be kept", metadata: ["calls": "\(calls.count)", "error": "\(error)"])
             let rejection: Rejection = (error as? StorageError) == .full ? .diskNearlyFull : .storageUnavailable
-            for batch in group { batch.done(batch.calls.map { _ in .refused(rejection) }) }
+            for batch in group.batches { batch.done(batch.calls.map { _ in .refused(rejection) }) }
         }
-        let isMoreWaiting = queue.withLock { queue in
-            queue.callCount -= calls
+        let gathering = queue.withLock { queue in
+            queue.callCount -= calls.count
             queue.isWriterAsked = false
-            return !queue.batches.isEmpty
+            queue.gatherings += 1
+            queue.gathering = Gathering(
+                number: queue.gatherings, kept: calls.count, waiting: queue.callCount, times: times)
+            return queue.gathering
         }
-        if isMoreWaiting { askWriter() }
+        if let gathering { end(gathering) }
+        askWriter()
+    }
+
+    private func end(_ gathering: Gathering) {
+        let (seconds, attoseconds) = gathering.timeMax.components
+        let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(Int(clamping: nanoseconds))) { [self] in
+            queue.withLock { queue in
+                if queue.gathering?.number == gathering.number { queue.gathering = nil }
+            }
+            askWriter()
+        }
+    }
+}
+
+/// The time of a thread: how long it was busy, how long it stood still.
+struct ThreadTimes {
+    let busy: Duration
+    let blocked: Duration
+
+    /// Where the clocks of the calling thread stand.
+    static func now() -> ThreadTimes {
+        let wall = read(CLOCK_MONOTONIC)
+        let busy = read(CLOCK_THREAD_CPUTIME_ID)
+        return ThreadTimes(busy: busy, blocked: wall - busy)
+    }
+
+    /// What passed on the same thread since then.
+    func since(_ earlier: ThreadTimes) -> ThreadTimes {
+        ThreadTimes(busy: busy - earlier.busy, blocked: blocked - earlier.blocked)
+    }
+
+    private static func read(_ clock: clockid_t) -> Duration {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 }
 

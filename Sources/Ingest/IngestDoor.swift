@@ -25,6 +25,9 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     private var hasInputEnded = false
     private var sawPartInRead = false
     private var memo: AuthorizationMemo?
+    /// What the parser said about bytes behind those that still wait for an answer.
+    private var failure: Rejection?
+    private var fruitlessReads = 0
     /// What the connection has to have done by then; see ``Patience``.
     private var deadline: NIODeadline
     private var patience = Patience.head
@@ -65,6 +68,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     // A refused body up to this size is read to its end, so that the connection can be used again.
     private static let discardKeepingMax = 64 << 10
     private static let lingerBytesMax = 64 << 20
+    // A chunk's size line sent byte by byte takes fewer.
+    private static let fruitlessReadsMax = 64
 
     init(room: IngestRoom, number: Int, remoteAddress: String) {
         self.room = room
@@ -97,8 +102,9 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        // While an answer is due nothing more is read: the caller's own send buffer is the bound.
-        if case .waiting = state, !hasInputEnded {
+        // Once a second request has come while an answer is due, nothing more is read: the caller's own send buffer is the bound.
+        // Not sooner, for each change of mind costs two system calls.
+        if case .waiting = state, !backlog.isEmpty, !hasInputEnded {
             isReadWanted = true
         } else {
             context.read()
@@ -118,7 +124,10 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         // Bytes came, but no whole head: from now on the clock for it runs.
         if !sawPartInRead, case .idle = state, patience == .idle { expect(.head) }
+        fruitlessReads = sawPartInRead ? 0 : fruitlessReads + 1
         sawPartInRead = false
+        // Chunk extensions without end, for example: bytes that come to nothing.
+        if fruitlessReads > Self.fruitlessReadsMax, case .receiving = state { fail(.malformedRequest) }
         context.fireChannelReadComplete()
     }
 
@@ -144,15 +153,10 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         }
         let rejection: Rejection = parserError == .headerOverflow ? .headersTooLarge : .malformedRequest
         switch state {
-        case .idle, .receiving, .refusing:
-            room.pipeline.note(rejection, remoteAddress: remoteAddress, at: room.clock.now())
-            releaseBody()
-            answer(room.reply(.refused(rejection)), Manner(version10: false, isKeptAlive: false))
-        case .waiting(var manner):
-            // The good call before it is still to be answered; nothing after it is.
-            manner.isKeptAlive = false
-            backlog.removeAll()
-            state = .waiting(manner)
+        case .idle, .receiving, .refusing: fail(rejection)
+        case .waiting:
+            // The good calls before it are still to be answered; nothing after it is.
+            failure = rejection
         case .lingering, .closed:
             closeNow()
         }
@@ -164,10 +168,7 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         switch state {
         case .waiting:
             break
-        case .receiving, .refusing:
-            room.pipeline.note(.requestTimedOut, remoteAddress: remoteAddress, at: room.clock.now())
-            releaseBody()
-            answer(room.reply(.refused(.requestTimedOut)), Manner(version10: false, isKeptAlive: false))
+        case .receiving, .refusing: fail(.requestTimedOut)
         case .idle where patience == .head && !room.isDraining:
             answer(room.reply(.refused(.requestTimedOut)), Manner(version10: false, isKeptAlive: false))
         case .idle, .lingering, .closed:
@@ -204,18 +205,17 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         expect(.request)
         let version10 = head.version.minor == 0
         let manner = Manner(version10: version10, isKeptAlive: head.isKeepAlive && !room.isDraining)
-        let length = head.headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
         let now = room.clock.now()
-        guard head.version.major == 1, hasProperHost(head, version10) else {
-            refuse(.malformedRequest, nil, Manner(version10: version10, isKeptAlive: false), length, now)
+        guard head.version.major == 1, Framing.hasProperHost(head), let length = Framing.bodyBytes(of: head) else {
+            refuse(.malformedRequest, Manner(version10: version10, isKeptAlive: false), .max, now)
             return
         }
         guard let target = Target(head.uri) else {
-            refuse(.unknownPath, nil, manner, length, now)
+            refuse(.unknownPath, manner, length, now, isBodyShown: head.method != .HEAD)
             return
         }
         guard head.method == .POST else {
-            refuse(.methodNotAllowed, nil, manner, length, now)
+            refuse(.methodNotAllowed, manner, length, now, isBodyShown: head.method != .HEAD)
             return
         }
         let call = CallHead(
@@ -298,9 +298,12 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         begin(refusing: room.reply(.refused(rejection)), request.manner, .max)
     }
 
-    private func refuse(_ rejection: Rejection, _ call: CallHead?, _ manner: Manner, _ length: Int, _ now: Timestamp) {
+    private func refuse(
+        _ rejection: Rejection, _ manner: Manner, _ length: Int, _ now: Timestamp, isBodyShown: Bool = true
+    ) {
         room.pipeline.note(rejection, remoteAddress: remoteAddress, at: now)
-        begin(refusing: room.reply(.refused(rejection)), manner, length)
+        let reply = room.reply(.refused(rejection))
+        begin(refusing: isBodyShown ? reply : reply.withoutBody, manner, length)
     }
 
     private func begin(refusing reply: IngestReply, _ manner: Manner, _ bodyBytes: Int) {
@@ -327,8 +330,11 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         }
     }
 
-    private func releaseBody() {
+    /// Answers what cannot be a request, or did not become one in time, and ends the connection.
+    private func fail(_ rejection: Rejection) {
+        room.pipeline.note(rejection, remoteAddress: remoteAddress, at: room.clock.now())
         if case .receiving(let request) = state { room.load.release(bytes: request.bytesReserved) }
+        answer(room.reply(.refused(rejection)), Manner(version10: false, isKeptAlive: false))
     }
 
     // MARK: Answers
@@ -353,6 +359,11 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         while let part = backlog.popFirst() {
             take(part)
             if case .waiting = state { return }
+        }
+        if let failure {
+            if case .lingering = state { return }
+            fail(failure)
+            return
         }
         if hasInputEnded, case .idle = state {
             closeNow()
@@ -393,12 +404,61 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     private func asksToContinue(_ head: HTTPRequestHead) -> Bool {
         head.headers.first(name: "Expect")?.equalsIgnoringCase("100-continue") ?? false
     }
+}
 
-    // RFC 9112, section 3.2: exactly one Host in HTTP/1.1, at most one in 1.0, and no list or blank in it.
-    private func hasProperHost(_ head: HTTPRequestHead, _ version10: Bool) -> Bool {
-        let hosts = head.headers[canonicalForm: "Host"]
-        if hosts.isEmpty { return version10 }
-        return hosts.count == 1 && !hosts[0].utf8.contains { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: ",") }
+/// What RFC 9112 asks of a request's framing beyond what the parser checks.
+private enum Framing {
+    /// How long the body will be: 0 if there is none or it comes in chunks, `Int.max` if it is longer than anything.
+    ///
+    /// - Returns: `nil` unless the length is given in exactly one way (section 6.3); proxies that read the rest differently
+    ///   could be made to see other requests than we do.
+    static func bodyBytes(of head: HTTPRequestHead) -> Int? {
+        let codings = head.headers["Transfer-Encoding"]
+        let lengths = head.headers["Content-Length"]
+        if !codings.isEmpty {
+            let isChunked = codings.count == 1 && codings[0].equalsIgnoringCase("chunked")
+            return isChunked && lengths.isEmpty && head.version.minor > 0 ? 0 : nil
+        }
+        guard let length = lengths.first else { return 0 }
+        guard lengths.count == 1, !length.isEmpty, length.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int(length) ?? .max
+    }
+
+    /// Whether there is exactly one Host in HTTP/1.1, at most one in 1.0, and it names a host and perhaps a port (section 3.2).
+    static func hasProperHost(_ head: HTTPRequestHead) -> Bool {
+        let hosts = head.headers["Host"]
+        guard let host = hosts.first else { return head.version.minor == 0 }
+        return hosts.count == 1 && isHost(host.utf8)
+    }
+
+    private static func isHost(_ text: String.UTF8View) -> Bool {
+        var name = text[...]
+        if name.first == UInt8(ascii: "[") {
+            guard let end = name.firstIndex(of: UInt8(ascii: "]")) else { return false }
+            guard name[name.index(after: name.startIndex)..<end].allSatisfy(isAddressByte) else { return false }
+            name = name[name.index(after: end)...]
+        } else {
+            name = name.drop(while: isNameByte)
+            if name.startIndex == text.startIndex { return false }
+        }
+        guard let colon = name.first else { return true }
+        return colon == UInt8(ascii: ":") && name.dropFirst().allSatisfy { (0x30...0x39).contains($0) }
+    }
+
+    // Letters, digits, and what RFC 3986 lets stand in a registered name.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "%"), UInt8(ascii: "!"),
+            UInt8(ascii: "$"), UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "("), UInt8(ascii: ")"),
+            UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: ";"), UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    private static func isAddressByte(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ":") || isNameByte(byte)
     }
 }
 

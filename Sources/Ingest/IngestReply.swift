@@ -39,6 +39,17 @@ struct IngestReply {
         return text
     }
 
+    /// The same answer as HEAD gets it: the fields, and no body.
+    var withoutBody: IngestReply {
+        IngestReply(status: status, head: head, body: "")
+    }
+
+    private init(status: Int, head: String, body: String) {
+        self.status = status
+        self.head = head
+        self.body = body
+    }
+
     private init(status: Int, event id: OrderedID<Event>) {
         let text = id.text
         self.status = status

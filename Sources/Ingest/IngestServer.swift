@@ -233,12 +233,19 @@ final class IngestRoom {
     /// Takes a whole call. All calls of one tick go to the writer together.
     func handOver(_ call: PendingCall, from door: Int, bytesReserved: Int) {
         handedOver.append(Handed(call: call, door: door, bytesReserved: bytesReserved))
-        guard handedOver.count == 1 else { return }
-        let own = NIOLoopBound(self, eventLoop: loop)
-        loop.execute { own.value.submit() }
+        if handedOver.count >= Self.callsPerSubmit {
+            submit()
+        } else if handedOver.count == 1 {
+            let own = NIOLoopBound(self, eventLoop: loop)
+            loop.execute { own.value.submit() }
+        }
     }
 
+    // A long tick does not keep its calls to the end: the writer begins while the rest is still being read.
+    private static let callsPerSubmit = 16
+
     private func submit() {
+        if handedOver.isEmpty { return }
         let handed = handedOver
         handedOver = []
         let own = NIOLoopBound(self, eventLoop: loop)

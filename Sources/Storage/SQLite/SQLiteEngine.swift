@@ -2,6 +2,7 @@ import Dispatch
 import Domain
 import Foundation
 import GRDB
+import GRDBSQLite
 import Synchronization
 
 /// The embedded default: one SQLite file in WAL mode, every commit flushed to disk before it returns.
@@ -175,7 +176,7 @@ private struct SQLiteConnection: Connection {
             let statement = try database.cachedStatement(
                 sql: "INSERT INTO \(bulk.table.description) (\(names)) VALUES (\(numbers))")
             for row in bulk.rows {
-                try statement.execute(arguments: arguments(row))
+                try statement.insert(row)
             }
         }
     }
@@ -193,7 +194,52 @@ private struct SQLiteConnection: Connection {
     }
 }
 
+extension Statement {
+    /// Binds one row and runs the statement, past GRDB's arguments: half of a call's time with the writer went into those.
+    fileprivate func insert(_ row: [SQLValue]) throws {
+        for (index, value) in row.enumerated() {
+            try check(value.bind(to: sqliteStatement, at: CInt(index + 1)))
+        }
+        let code = sqlite3_step(sqliteStatement)
+        let reset = sqlite3_reset(sqliteStatement)
+        sqlite3_clear_bindings(sqliteStatement)
+        if code != SQLITE_DONE { try check(reset == SQLITE_OK ? code : reset) }
+    }
+
+    private func check(_ code: CInt) throws {
+        guard code != SQLITE_OK else { return }
+        let message = String(cString: sqlite3_errmsg(sqlite3_db_handle(sqliteStatement)))
+        throw DatabaseError(resultCode: ResultCode(rawValue: code), message: message)
+    }
+}
+
 extension SQLValue {
+    /// Binds the value; SQLite copies it.
+    fileprivate func bind(to statement: SQLiteStatement, at index: CInt) -> CInt {
+        // What SQLite's header calls SQLITE_TRANSIENT.
+        let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        switch self {
+        case .null:
+            return sqlite3_bind_null(statement, index)
+        case .integer(let integer):
+            return sqlite3_bind_int64(statement, index, integer)
+        case .text(var text):
+            // Without a pointer SQLite would bind NULL, so an empty text has one of its own.
+            guard !text.isEmpty else { return sqlite3_bind_text(statement, index, "", 0, copies) }
+            return text.withUTF8 { bytes in
+                bytes.withMemoryRebound(to: CChar.self) {
+                    sqlite3_bind_text64(
+                        statement, index, $0.baseAddress, sqlite3_uint64($0.count), copies, UInt8(SQLITE_UTF8))
+                }
+            }
+        case .bytes(let data):
+            guard !data.isEmpty else { return sqlite3_bind_zeroblob(statement, index, 0) }
+            return data.withUnsafeBytes {
+                sqlite3_bind_blob64(statement, index, $0.baseAddress, sqlite3_uint64($0.count), copies)
+            }
+        }
+    }
+
     fileprivate var databaseValue: DatabaseValue {
         switch self {
         case .null: .null
