@@ -68,8 +68,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     // A refused body up to this size is read to its end, so that the connection can be used again.
     private static let discardKeepingMax = 64 << 10
     private static let lingerBytesMax = 64 << 20
-    // A chunk's size line sent byte by byte takes fewer.
-    private static let fruitlessReadsMax = 64
+    // A chunk's size line sent byte by byte takes fewer; read at full speed it is four megabytes at most.
+    private static let fruitlessReadsMax = 16
 
     init(room: IngestRoom, number: Int, remoteAddress: String) {
         self.room = room
@@ -206,7 +206,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         let version10 = head.version.minor == 0
         let manner = Manner(version10: version10, isKeptAlive: head.isKeepAlive && !room.isDraining)
         let now = room.clock.now()
-        guard head.version.major == 1, Framing.hasProperHost(head), let length = Framing.bodyBytes(of: head) else {
+        let framing = Framing(head)
+        guard head.version.major == 1, framing.hasProperHost, let length = framing.bodyBytes else {
             refuse(.malformedRequest, Manner(version10: version10, isKeptAlive: false), .max, now)
             return
         }
@@ -222,22 +223,21 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             webhook: target.webhook, query: target.query,
             headers: CallHeaders(head.headers.map { (name: $0.name, value: $0.value) }), remoteAddress: remoteAddress,
             receivedAt: now)
-        admit(call, head, manner, length)
+        admit(call, framing, manner, length)
     }
 
-    private func admit(_ call: CallHead, _ head: HTTPRequestHead, _ manner: Manner, _ length: Int) {
+    private func admit(_ call: CallHead, _ framing: Framing, _ manner: Manner, _ length: Int) {
         do throws(Refusal) {
             let admission = try room.pipeline.admit(call, bodyBytes: length, memo: &memo)
             guard room.load.reserve(bytes: length) else { throw Refusal(.overloaded) }
             state = .receiving(Request(head: call, admission: admission, manner: manner, bytesReserved: length))
-            if !manner.version10, asksToContinue(head) {
+            if framing.asksToContinue {
                 send("HTTP/1.1 100 Continue\r\n\r\n")
             }
         } catch {
             room.pipeline.note(error, call)
             // Who asked first gets the final answer instead of "continue", and sends no body.
-            let isBodyComing = length > 0 || head.headers.contains(name: "Transfer-Encoding")
-            let isHeldBack = isBodyComing && asksToContinue(head)
+            let isHeldBack = framing.asksToContinue && (length > 0 || framing.isChunked)
             begin(refusing: room.reply(.refused(error.rejection)), manner, isHeldBack ? .max : length)
         }
     }
@@ -400,35 +400,57 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             }
         deadline = .now() + time
     }
-
-    private func asksToContinue(_ head: HTTPRequestHead) -> Bool {
-        head.headers.first(name: "Expect")?.equalsIgnoringCase("100-continue") ?? false
-    }
 }
 
-/// What RFC 9112 asks of a request's framing beyond what the parser checks.
-private enum Framing {
+/// What a request's head says about its framing, judged as RFC 9112 asks beyond what the parser checks.
+private struct Framing {
     /// How long the body will be: 0 if there is none or it comes in chunks, `Int.max` if it is longer than anything.
     ///
-    /// - Returns: `nil` unless the length is given in exactly one way (section 6.3); proxies that read the rest differently
-    ///   could be made to see other requests than we do.
-    static func bodyBytes(of head: HTTPRequestHead) -> Int? {
-        let codings = head.headers["Transfer-Encoding"]
-        let lengths = head.headers["Content-Length"]
-        if !codings.isEmpty {
-            let isChunked = codings.count == 1 && codings[0].equalsIgnoringCase("chunked")
-            return isChunked && lengths.isEmpty && head.version.minor > 0 ? 0 : nil
+    /// `nil` unless the length is given in exactly one way (section 6.3): proxies that read the rest differently could be made
+    /// to see other requests than we do.
+    let bodyBytes: Int?
+    let isChunked: Bool
+    /// Whether the caller waits for "100 Continue" before it sends the body.
+    let asksToContinue: Bool
+    /// Whether there is exactly one Host in HTTP/1.1, at most one in 1.0, and it names a host and perhaps a port (section 3.2).
+    let hasProperHost: Bool
+
+    // One pass over the fields: this runs for every call.
+    init(_ head: HTTPRequestHead) {
+        let version10 = head.version.minor == 0
+        var hosts: [String] = []
+        var lengths: [String] = []
+        var codings: [String] = []
+        var expectation: String?
+        for (name, value) in head.headers {
+            switch name.utf8.count {
+            case 4 where name.equalsIgnoringCase("host"): hosts.append(value)
+            case 6 where name.equalsIgnoringCase("expect"): expectation = value
+            case 14 where name.equalsIgnoringCase("content-length"): lengths.append(value)
+            case 17 where name.equalsIgnoringCase("transfer-encoding"): codings.append(value)
+            default: break
+            }
         }
-        guard let length = lengths.first else { return 0 }
-        guard lengths.count == 1, !length.isEmpty, length.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        return Int(length) ?? .max
+        isChunked = !codings.isEmpty
+        asksToContinue = !version10 && expectation.map { $0.equalsIgnoringCase("100-continue") } ?? false
+        hasProperHost = hosts.isEmpty ? version10 : hosts.count == 1 && Self.isHost(Self.trimmed(hosts[0]).utf8)
+        if isChunked {
+            let isRight = codings.count == 1 && Self.trimmed(codings[0]).equalsIgnoringCase("chunked")
+            bodyBytes = isRight && lengths.isEmpty && !version10 ? 0 : nil
+        } else if let length = lengths.first.map(Self.trimmed) {
+            let isNumber = !length.isEmpty && length.utf8.allSatisfy { (0x30...0x39).contains($0) }
+            bodyBytes = lengths.count == 1 && isNumber ? Int(length) ?? .max : nil
+        } else {
+            bodyBytes = 0
+        }
     }
 
-    /// Whether there is exactly one Host in HTTP/1.1, at most one in 1.0, and it names a host and perhaps a port (section 3.2).
-    static func hasProperHost(_ head: HTTPRequestHead) -> Bool {
-        let hosts = head.headers["Host"]
-        guard let host = hosts.first else { return head.version.minor == 0 }
-        return hosts.count == 1 && isHost(host.utf8)
+    // Blanks around a value are no part of it (RFC 9110, section 5.5); the parser leaves those behind it.
+    private static func trimmed(_ value: String) -> String {
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard value.utf8.first.map(isBlank) ?? false || value.utf8.last.map(isBlank) ?? false else { return value }
+        let rest = value.utf8.drop(while: isBlank)
+        return String(decoding: rest.reversed().drop(while: isBlank).reversed(), as: UTF8.self)
     }
 
     private static func isHost(_ text: String.UTF8View) -> Bool {

@@ -52,7 +52,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .ingest: "127.0.0.1:8080"
         case .admin: "127.0.0.1:8081"
         case .ingestURL, .masterKeyFile: nil
-        case .ingestThreads: "1"
+        case .ingestThreads: "\(min(4, ProcessInfo.processInfo.activeProcessorCount))"
         case .bodyBytesMax: "26214400"
         case .bytesInFlightMax: "268435456"
         case .callsQueuedMax: "10000"
@@ -72,7 +72,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .admin: "Address and port of the REST API."
         case .ingestURL: "Where callers reach ingest, if a proxy stands before it (default: http:// and the ingest address)."
         case .masterKeyFile: "File of the master keys (default: master.key in the data folder)."
-        case .ingestThreads: "Threads that read and answer calls."
+        case .ingestThreads: "Threads that read and answer calls; here as many as processors, 4 at most."
         case .bodyBytesMax: "Largest body that is taken, in bytes."
         case .bytesInFlightMax: "Bytes of bodies in memory at once; more is answered 503."
         case .callsQueuedMax: "Calls that may wait for the disk; more is answered 503."
@@ -133,8 +133,10 @@ package struct Settings: Sendable {
             config: try await Self.config(variables, file),
             given: { setting in fileKeys.contains(setting.rawValue) || variables[setting.variable] != nil },
             source: { setting in
-                flags[setting] != nil ? "--\(setting.rawValue)" : environment[setting.variable] != nil
-                    ? setting.variable : "`\(setting.rawValue)` in \(file?.path ?? "the file")"
+                flags[setting] != nil
+                    ? "--\(setting.rawValue)"
+                    : environment[setting.variable] != nil
+                        ? setting.variable : "`\(setting.rawValue)` in \(file?.path ?? "the file")"
             })
 
         data = URL(fileURLWithPath: try reader.text(.data), isDirectory: true)

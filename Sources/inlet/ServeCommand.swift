@@ -154,7 +154,9 @@ private struct Welcome {
         ]
         if let profile { lines.append("  \(profile)") }
         if let curl {
-            lines += ["", "Make a first call from another terminal:", "", "  \(curl)", "", "and look at it:", "", "  inlet event list"]
+            lines += [
+                "", "Make a first call from another terminal:", "", "  \(curl)", "", "and look at it:", "", "  inlet event list",
+            ]
         }
         lines += ["", "Stop with Ctrl-C."]
         return lines.joined(separator: "\n")
@@ -178,9 +180,9 @@ enum OpenFiles {
     /// Raises the bound as far as the system allows without asking anybody.
     static func raiseBound() {
         #if canImport(Glibc)
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         #else
-        let resource = RLIMIT_NOFILE
+            let resource = RLIMIT_NOFILE
         #endif
         var bound = rlimit()
         guard getrlimit(resource, &bound) == 0 else { return }

@@ -105,7 +105,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["events?limit=0", "events?limit=501", "events?limit=x", "events?after=%00", "events?after=abc", "events?colour=red", "events?since=7", "calls?outcome=maybe", "tokens?after=ZXZ0"])
+    @Test(arguments: [
+        "events?limit=0", "events?limit=501", "events?limit=x", "events?after=%00", "events?after=abc", "events?colour=red",
+        "events?since=7", "calls?outcome=maybe", "tokens?after=ZXZ0",
+    ])
     func `A bad query is 400`(path: String) async throws {
         try await TestHouse.open { house async throws in
             #expect(try await house.api(.GET, path).status == 400)

@@ -2,11 +2,11 @@ import Foundation
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Keeps a second process out of a data folder for as long as it is held. The kernel lets go of it when the process ends.
@@ -47,11 +47,11 @@ final class FolderLock: Sendable {
 
     private static func close(_ file: Int32) {
         #if canImport(Glibc)
-        Glibc.close(file)
+            Glibc.close(file)
         #elseif canImport(Musl)
-        Musl.close(file)
+            Musl.close(file)
         #else
-        Darwin.close(file)
+            Darwin.close(file)
         #endif
     }
 }
