@@ -11,6 +11,13 @@ public struct InletClient: Sendable {
     private let token: String
     private let timeout: TimeAmount
 
+    // One for the whole process, so that connections are used again. A refused connection is reported at once and not tried anew.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(10)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     // The largest body that Inlet keeps, and room for settings that raise it.
     private static let bodyBytesMax = 256 << 20
 
@@ -162,7 +169,7 @@ public struct InletClient: Sendable {
         let response: HTTPClientResponse
         let bytes: Data
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: timeout)
+            response = try await Self.http.execute(request, timeout: timeout)
             bytes = Data(buffer: try await response.body.collect(upTo: Self.bodyBytesMax))
         } catch {
             throw ClientError.unreachable(server: server, "\(error)")

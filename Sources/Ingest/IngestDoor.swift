@@ -104,11 +104,18 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     func read(context: ChannelHandlerContext) {
         // Once a second request has come while an answer is due, nothing more is read: the caller's own send buffer is the bound.
         // Not sooner, for each change of mind costs two system calls.
-        if case .waiting = state, !backlog.isEmpty, !hasInputEnded {
+        let isBusy = if case .waiting = state { !backlog.isEmpty } else { false }
+        // Nor while answers pile up that the caller does not take.
+        if isBusy && !hasInputEnded || !context.channel.isWritable {
             isReadWanted = true
         } else {
             context.read()
         }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { readAgain() }
+        context.fireChannelWritabilityChanged()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -380,9 +387,9 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     private func readAgain() {
-        guard isReadWanted else { return }
+        guard isReadWanted, let context else { return }
         isReadWanted = false
-        context?.read()
+        read(context: context)
     }
 
     private func closeNow() {

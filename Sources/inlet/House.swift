@@ -24,6 +24,11 @@ package struct House: Sendable {
     private let logger: Logger
     private let clock: any WallClock
 
+    /// Whether there is a database in that folder.
+    package static func hasStore(in folder: URL) -> Bool {
+        SQLiteEngine.isPresent(in: folder)
+    }
+
     /// Opens the store of a data folder.
     ///
     /// - Parameter progress: is told of each migration before it begins.

@@ -47,12 +47,15 @@ struct ServeCommand: AsyncParsableCommand {
             OpenFiles.raiseBound()
             let logger = Log.start(settings.logLevel)
             let clock = SystemClock()
+            // Looked for before anything is opened, so that a mistyped folder is not made.
+            guard quickstart || House.hasStore(in: settings.data) else { throw Installation.Failure.missing }
             let store = try await House.openStore(settings, clock: clock) { step in
                 logger.notice("the database is brought up to date", metadata: ["step": "\(step)"])
             }
             if settings.isUnsafe { logger.critical("commits are not flushed to disk; acknowledged events can be lost") }
             do {
                 let welcome = quickstart ? try await Welcome.prepare(store, settings) : nil
+                guard try await Installation.exists(in: store) else { throw Installation.Failure.missing }
                 let keyRing = try KeyFile.read(settings.masterKeyFile)
                 let house = try await House(
                     settings: settings, store: store, keyRing: keyRing, clock: clock, logger: logger)

@@ -36,6 +36,11 @@ package final class SQLiteEngine: Engine {
         pool = Mutex(try Self.open(path, synchronous))
     }
 
+    /// Whether there is a database in that folder already.
+    package static func isPresent(in folder: URL) -> Bool {
+        FileManager.default.fileExists(atPath: folder.appendingPathComponent("inlet.db").path)
+    }
+
     package func enqueueWrite<Answer>(
         _ work: @escaping @Sendable (any Connection) throws -> Answer,
         done: @escaping @Sendable (Result<Answer, any Error>) -> Void
