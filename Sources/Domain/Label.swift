@@ -30,10 +30,22 @@ package struct Label: Hashable, Sendable {
         guard characters.contains(trimmed.count) else { throw .length(characters) }
         let allowsBreaks = characters.lowerBound == 0
         let hasControl = trimmed.unicodeScalars.contains { scalar in
-            scalar.properties.generalCategory == .control && !(allowsBreaks && (scalar == "\n" || scalar == "\t"))
+            scalar.isUnseen && !(allowsBreaks && (scalar == "\n" || scalar == "\t"))
         }
         guard !hasControl else { throw .controlCharacter }
         text = trimmed
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it steers what shows it instead of being shown: control characters, and those that turn the direction of a line
+    /// or have no width. The joiners that scripts and emoji need are none of these.
+    package var isUnseen: Bool {
+        switch properties.generalCategory {
+        case .control: true
+        case .format: value != 0x200C && value != 0x200D
+        default: false
+        }
     }
 }
 

@@ -19,7 +19,7 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     private let remoteAddress: String
     private var state = State.idle
     private var context: ChannelHandlerContext?
-    /// Parts that came while an answer was due: a pipelined request, or what a caller sent too early.
+    /// Parts that were not looked at yet: they came while an answer was due, or while answers piled up that nobody took.
     private var backlog = CircularBuffer<HTTPServerRequestPart>()
     private var isReadWanted = false
     private var hasInputEnded = false
@@ -28,6 +28,9 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     /// What the parser said about bytes behind those that still wait for an answer.
     private var failure: Rejection?
     private var fruitlessReads = 0
+    private var isProceeding = false
+    /// Room that the body under way has taken; given back once, by whichever end comes first.
+    private var bytesReserved = 0
     /// What the connection has to have done by then; see ``Patience``.
     private var deadline: NIODeadline
     private var patience = Patience.head
@@ -62,7 +65,6 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         var manner: Manner
         var body: ByteBuffer?
         var hasher = SHA256()
-        var bytesReserved = 0
     }
 
     // A refused body up to this size is read to its end, so that the connection can be used again.
@@ -95,8 +97,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if case .receiving(let request) = state { room.load.release(bytes: request.bytesReserved) }
         state = .closed
+        releaseBody()
         backlog.removeAll()
         room.leave(number)
     }
@@ -114,18 +116,14 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { readAgain() }
+        proceed()
         context.fireChannelWritabilityChanged()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         sawPartInRead = true
-        let part = unwrapInboundIn(data)
-        if case .waiting = state {
-            backlog.append(part)
-        } else {
-            take(part)
-        }
+        backlog.append(unwrapInboundIn(data))
+        proceed()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -144,13 +142,7 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             return
         }
         hasInputEnded = true
-        if case .waiting(var manner) = state {
-            // The caller has sent all it will, and still wants its answer.
-            manner.isKeptAlive = false
-            if backlog.isEmpty { state = .waiting(manner) }
-        } else {
-            closeNow()
-        }
+        proceed()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -158,15 +150,9 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             closeNow()
             return
         }
-        let rejection: Rejection = parserError == .headerOverflow ? .headersTooLarge : .malformedRequest
-        switch state {
-        case .idle, .receiving, .refusing: fail(rejection)
-        case .waiting:
-            // The good calls before it are still to be answered; nothing after it is.
-            failure = rejection
-        case .lingering, .closed:
-            closeNow()
-        }
+        // Good calls before it are still answered; nothing after it is.
+        failure = parserError == .headerOverflow ? .headersTooLarge : .malformedRequest
+        proceed()
     }
 
     /// Ends the connection if it has taken longer than it may; called once a second.
@@ -195,6 +181,34 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     // MARK: Requests
+
+    /// Goes on as far as it can: until an answer is due, the caller takes no answers, or there is nothing left.
+    ///
+    /// An answer given on the way calls this again and finds it at work, so a thousand pipelined requests need no deeper a stack
+    /// than one.
+    private func proceed() {
+        if isProceeding { return }
+        isProceeding = true
+        defer { isProceeding = false }
+        while isFree, let part = backlog.popFirst() { take(part) }
+        guard isFree, backlog.isEmpty else { return }
+        if let failure {
+            self.failure = nil
+            fail(failure)
+        } else if hasInputEnded {
+            closeNow()
+        }
+        readAgain()
+    }
+
+    /// Whether the next part may be looked at.
+    private var isFree: Bool {
+        switch state {
+        case .waiting, .closed: false
+        case .lingering: true
+        case .idle, .receiving, .refusing: context?.channel.isWritable ?? false
+        }
+    }
 
     private func take(_ part: HTTPServerRequestPart) {
         switch (part, state) {
@@ -237,7 +251,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         do throws(Refusal) {
             let admission = try room.pipeline.admit(call, bodyBytes: length, memo: &memo)
             guard room.load.reserve(bytes: length) else { throw Refusal(.overloaded) }
-            state = .receiving(Request(head: call, admission: admission, manner: manner, bytesReserved: length))
+            bytesReserved = length
+            state = .receiving(Request(head: call, admission: admission, manner: manner))
             if framing.asksToContinue {
                 send("HTTP/1.1 100 Continue\r\n\r\n")
             }
@@ -259,12 +274,12 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             give(up: request, .bodyTooLarge)
             return
         }
-        if total > request.bytesReserved {
-            guard room.load.reserve(bytes: total - request.bytesReserved) else {
+        if total > bytesReserved {
+            guard room.load.reserve(bytes: total - bytesReserved) else {
                 give(up: request, .overloaded)
                 return
             }
-            request.bytesReserved = total
+            bytesReserved = total
         }
         bytes.withUnsafeReadableBytes { request.hasher.update(bufferPointer: $0) }
         if request.body == nil {
@@ -282,10 +297,10 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             // A credential changed since the head came in: judge again, so that no body outlives a revocation.
             if !room.pipeline.isCurrent(request.admission) {
                 var none: AuthorizationMemo?
-                request.admission = try room.pipeline.admit(request.head, bodyBytes: request.bytesReserved, memo: &none)
+                request.admission = try room.pipeline.admit(request.head, bodyBytes: bytesReserved, memo: &none)
             }
         } catch {
-            room.load.release(bytes: request.bytesReserved)
+            releaseBody()
             room.pipeline.note(error, request.head)
             answer(room.reply(.refused(error.rejection)), request.manner)
             return
@@ -296,11 +311,13 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         let call = PendingCall(
             request.admission, head: request.head, body: body ?? Data(), bodySHA256: Data(request.hasher.finalize()))
         state = .waiting(request.manner)
-        room.handOver(call, from: number, bytesReserved: request.bytesReserved)
+        // The room goes with the call; whoever settles it gives it back.
+        room.handOver(call, from: number, bytesReserved: bytesReserved)
+        bytesReserved = 0
     }
 
     private func give(up request: Request, _ rejection: Rejection) {
-        room.load.release(bytes: request.bytesReserved)
+        releaseBody()
         room.pipeline.noteRefused(rejection, PendingCall(request.admission, head: request.head, body: Data()))
         begin(refusing: room.reply(.refused(rejection)), request.manner, .max)
     }
@@ -340,41 +357,33 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     /// Answers what cannot be a request, or did not become one in time, and ends the connection.
     private func fail(_ rejection: Rejection) {
         room.pipeline.note(rejection, remoteAddress: remoteAddress, at: room.clock.now())
-        if case .receiving(let request) = state { room.load.release(bytes: request.bytesReserved) }
+        releaseBody()
         answer(room.reply(.refused(rejection)), Manner(version10: false, isKeptAlive: false))
+    }
+
+    private func releaseBody() {
+        room.load.release(bytes: bytesReserved)
+        bytesReserved = 0
     }
 
     // MARK: Answers
 
     private func answer(_ reply: IngestReply, _ manner: Manner) {
-        let isKeptAlive = manner.isKeptAlive && !room.isDraining
+        let isLast = hasInputEnded && backlog.isEmpty && failure == nil
+        let isKeptAlive = manner.isKeptAlive && !room.isDraining && !isLast
         send(reply.text(date: room.date, isKeptAlive: isKeptAlive, version10: manner.version10))
-        guard isKeptAlive else {
+        // A failing write closes the connection before it returns.
+        if case .closed = state { return }
+        if isKeptAlive {
+            state = .idle
+            expect(.idle)
+            proceed()
+        } else {
             state = .lingering(bytesLeft: Self.lingerBytesMax)
             expect(.linger)
             backlog.removeAll()
-            if hasInputEnded {
-                closeNow()
-            } else {
-                context?.close(mode: .output, promise: nil)
-                readAgain()
-            }
-            return
-        }
-        state = .idle
-        expect(.idle)
-        while let part = backlog.popFirst() {
-            take(part)
-            if case .waiting = state { return }
-        }
-        if let failure {
-            if case .lingering = state { return }
-            fail(failure)
-            return
-        }
-        if hasInputEnded, case .idle = state {
-            closeNow()
-        } else {
+            failure = nil
+            context?.close(mode: hasInputEnded ? .all : .output, promise: nil)
             readAgain()
         }
     }

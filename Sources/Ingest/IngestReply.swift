@@ -62,10 +62,10 @@ struct IngestReply {
     private init(_ rejection: Rejection, dailyQuota: Int64?, now: Timestamp) {
         status = rejection.status
         body = """
-            {"type":"about:blank","title":"\(Self.phrase(status))","status":\(status),"code":"\(rejection.code)",\
+            {"type":"about:blank","title":"\(StatusPhrase.text(status))","status":\(status),"code":"\(rejection.code)",\
             "detail":"\(rejection.advice)"}
             """
-        var head = "HTTP/1.1 \(status) \(Self.phrase(status))\r\nContent-Type: application/problem+json\r\n"
+        var head = "HTTP/1.1 \(status) \(StatusPhrase.text(status))\r\nContent-Type: application/problem+json\r\n"
         head += "Content-Length: \(body.utf8.count)\r\n"
         switch status {
         case 401:
@@ -83,21 +83,5 @@ struct IngestReply {
             break
         }
         self.head = head + "Date: "
-    }
-
-    private static func phrase(_ status: Int) -> String {
-        switch status {
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 408: "Request Timeout"
-        case 413: "Content Too Large"
-        case 429: "Too Many Requests"
-        case 431: "Request Header Fields Too Large"
-        case 503: "Service Unavailable"
-        default: "Error"
-        }
     }
 }

@@ -52,9 +52,10 @@ extension EventView {
             bodySha256: Hex.text(event.bodySHA256))
     }
 
-    /// A tag is a JSON object or plain text (P9).
+    /// A tag is a JSON object or plain text (P9); what nests too deep is given as text.
     private static func context(_ text: String) -> JSONValue {
         if text.utf8.first(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "{"),
+            JSONValue.depth(of: text.utf8) <= JSONValue.depthMax,
             let object = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
         {
             return object

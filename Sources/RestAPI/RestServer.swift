@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import Manage
 import NIOCore
@@ -30,6 +31,7 @@ package struct RestServer: Sendable {
     ) -> some ApplicationProtocol {
         Application(
             router: router(),
+            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(60))),
             configuration: ApplicationConfiguration(address: .hostname(host, port: port), serverName: "inlet"),
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? port) },
             logger: logger)
@@ -139,8 +141,8 @@ private struct ProblemMiddleware: RouterMiddleware {
     }
 
     private func answer(_ status: Int, _ code: String, _ detail: String, field: String? = nil) -> Response {
-        let phrase = HTTPResponse.Status(code: status).reasonPhrase
-        let problem = Problem(title: phrase, status: status, code: code, detail: detail, field: field)
+        let problem = Problem(
+            title: StatusPhrase.text(status), status: status, code: code, detail: detail, field: field)
         let body = (try? Wire.encode(problem)) ?? Data()
         return RestAnswer(status: status, headers: [(.contentType, "application/problem+json")], body: body).response
     }

@@ -85,6 +85,9 @@ struct RestRequest: Sendable {
 
     /// Reads the body as a JSON object with those fields and no others.
     func decode<Value: Decodable>(_ type: Value.Type, fields: Set<String>) throws -> Value {
+        guard JSONValue.depth(of: body) <= JSONValue.depthMax else {
+            throw OperationError.invalid(field: "body", "nests deeper than \(JSONValue.depthMax) levels.")
+        }
         let object: JSONValue
         do {
             object = try JSONDecoder().decode(JSONValue.self, from: body)

@@ -24,7 +24,7 @@ extension StorageError: CustomStringConvertible {
         case .full: "the disk is full"
         case .unavailable(let detail): "the database is not available: \(detail)"
         case .conflict(let detail): "the row exists already: \(detail)"
-        case .unreadable(let detail): "a stored row cannot be read: \(detail)"
+        case .unreadable(let detail): "the database holds what Inlet did not write, or is damaged: \(detail)"
         case .statement(let detail): "a statement failed: \(detail)"
         case .locked(let detail), .schema(let detail): detail
         case .closed: "the store is closed"

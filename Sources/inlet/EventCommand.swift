@@ -19,8 +19,8 @@ struct EventCommand: AsyncParsableCommand {
             try await Failures.shown {
                 let page = try await options.client().events(webhook: webhook, after: page.after, limit: page.limit)
                 if options.json { return try Output.json(page) }
-                Output.table(["ID", "RECEIVED", "WEBHOOK", "BYTES", "CONTENT TYPE"], page.items.map(EventCommand.line))
-                self.page.more(page.next)
+                try Output.table(["ID", "RECEIVED", "WEBHOOK", "BYTES", "CONTENT TYPE"], page.items.map(EventCommand.line))
+                try self.page.more(page.next)
             }
         }
     }
@@ -35,17 +35,17 @@ struct EventCommand: AsyncParsableCommand {
                 let client = try options.client()
                 let event = try await client.event(event)
                 if options.json { return try Output.json(event) }
-                Output.fields([
+                try Output.fields([
                     ("id", event.id), ("received", event.receivedAt), ("webhook", event.webhook), ("token", event.token),
                     ("from", event.remoteAddress), ("user", event.basicUser), ("query", event.query),
                     ("context", try event.context.map { String(decoding: try Wire.encode($0), as: UTF8.self) }),
                     ("body", "\(event.bodyBytes) bytes, SHA-256 \(event.bodySha256)"),
                 ])
-                print("")
-                for header in event.headers { print(Output.printable(header.joined(separator: ": "))) }
-                print("")
-                try EventCommand.write(try await client.eventBody(event.id))
-                if isatty(STDOUT_FILENO) == 1 { print("") }
+                try Output.text("")
+                for header in event.headers { try Output.text(Output.printable(header.joined(separator: ": "))) }
+                try Output.text("")
+                try Output.write(try await client.eventBody(event.id))
+                if isatty(STDOUT_FILENO) == 1 { try Output.text("") }
             }
         }
     }
@@ -62,7 +62,7 @@ struct EventCommand: AsyncParsableCommand {
                 if options.json {
                     return try Output.json(["id": event, "body_base64": body.base64EncodedString()])
                 }
-                try EventCommand.write(body)
+                try Output.write(body)
             }
         }
     }
@@ -92,22 +92,16 @@ struct EventCommand: AsyncParsableCommand {
 
         private func show(_ event: EventView) throws {
             if options.json {
-                try EventCommand.write(try Wire.encode(event) + Data("\n".utf8))
+                try Output.write(try Wire.encode(event) + Data("\n".utf8))
             } else {
                 let line = EventCommand.line(event).map(Output.printable).joined(separator: "  ")
-                try EventCommand.write(Data((line + "\n").utf8))
+                try Output.write(Data((line + "\n").utf8))
             }
         }
     }
 
     private static func line(_ event: EventView) -> [String] {
         [event.id, event.receivedAt, event.webhook, "\(event.bodyBytes)", event.contentType ?? "-"]
-    }
-
-    // Past `print`, whose buffer would hold lines back when somebody pipes them on.
-    private static func write(_ bytes: Data) throws {
-        fflush(nil)
-        try FileHandle.standardOutput.write(contentsOf: bytes)
     }
 }
 
@@ -126,7 +120,7 @@ struct CallCommand: AsyncParsableCommand {
             try await Failures.shown {
                 let page = try await options.client().calls(outcome: outcome, after: page.after, limit: page.limit)
                 if options.json { return try Output.json(page) }
-                Output.table(
+                try Output.table(
                     ["ID", "RECEIVED", "STATUS", "CAUSE", "TOKEN", "WEBHOOK", "FROM", "COUNT"],
                     page.items.map {
                         [
@@ -134,7 +128,7 @@ struct CallCommand: AsyncParsableCommand {
                             $0.webhook ?? "-", $0.remoteAddress, "\($0.count)",
                         ]
                     })
-                self.page.more(page.next)
+                try self.page.more(page.next)
             }
         }
     }

@@ -5,6 +5,7 @@ import Hummingbird
 import Ingest
 import Logging
 import Manage
+import NIOCore
 import RestAPI
 import ServiceLifecycle
 import Storage
@@ -96,11 +97,11 @@ package struct House: Sendable {
         ingest.drainTime = .seconds(20)
         let admin = RestServer(operations: operations, logger: logger, version: inletVersion)
             .application(host: settings.admin.host, port: settings.admin.port, onBound: onAdminBound)
+        let door = IngestServer(
+            settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger, onBound: onIngestBound)
         return [
-            housekeeper, sweeper, admin,
-            IngestServer(
-                settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger,
-                onBound: onIngestBound),
+            housekeeper, sweeper, Listener(setting: .admin, address: settings.admin) { try await admin.run() },
+            Listener(setting: .ingest, address: settings.ingest) { try await door.run() },
         ]
     }
 
@@ -125,6 +126,28 @@ package struct House: Sendable {
                 queuedCalls: appender.callsQueued, bytesInFlight: load.bytesNow,
                 diskFreeBytes: DiskSpace.free(at: settings.data), obstacle: load.obstacle?.cause,
                 sweepHeld: sweeper.held)
+        }
+    }
+}
+
+/// Why nobody can listen at an address.
+struct ListenError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// A listener that says which it is when its address cannot be had.
+private struct Listener: Service {
+    let setting: Setting
+    let address: SocketAddressText
+    let listen: @Sendable () async throws -> Void
+
+    func run() async throws {
+        do {
+            try await listen()
+        } catch let error as IOError {
+            throw ListenError(
+                description: "--\(setting.rawValue) \(address.host):\(address.port) cannot be listened at: "
+                    + "\(String(cString: strerror(error.errnoCode))). Choose another address, or end what has it.")
         }
     }
 }

@@ -47,9 +47,9 @@ struct InitCommand: AsyncParsableCommand {
             if json {
                 try Output.json(first.printed)
             } else {
-                Output.text(first.text)
-                Output.text("\n\(profile)\nStart the server with: inlet serve --data '\(settings.data.path)'")
-                Output.text("Then make a first call:\n\n  \(first.printed.curl)")
+                try Output.text(first.text)
+                try Output.text("\n\(profile)\nStart the server with: inlet serve --data '\(settings.data.path)'")
+                try Output.text("Then make a first call:\n\n  \(first.printed.curl)")
             }
         }
     }

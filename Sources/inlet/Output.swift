@@ -1,6 +1,7 @@
 import ArgumentParser
 import Client
 import Contract
+import Domain
 import Foundation
 import Manage
 import Storage
@@ -9,35 +10,44 @@ import Storage
 enum Output {
     /// One JSON value on standard output.
     static func json(_ value: some Encodable) throws {
-        try FileHandle.standardOutput.write(contentsOf: Wire.encode(value, pretty: true) + Data("\n".utf8))
+        try write(Wire.encode(value, pretty: true) + Data("\n".utf8))
     }
 
     /// Lines on standard output, at once, also when it is a pipe.
-    static func text(_ text: String) {
-        try? FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+    static func text(_ text: String) throws {
+        try write(Data((text + "\n").utf8))
+    }
+
+    /// Bytes as they are on standard output.
+    static func write(_ bytes: Data) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: bytes)
+        } catch {
+            throw SettingsError(description: "Standard output does not take what is to be printed.")
+        }
     }
 
     /// A table with a heading; columns are as wide as their widest entry.
-    static func table(_ heading: [String], _ rows: [[String]]) {
+    static func table(_ heading: [String], _ rows: [[String]]) throws {
         let cells = [heading] + rows.map { $0.map(printable) }
         let widths = heading.indices.map { column in
             cells.map { $0.indices.contains(column) ? $0[column].count : 0 }.max() ?? 0
         }
-        for row in cells {
-            let line = zip(row, widths).map { cell, width in
+        let lines = cells.map { row in
+            zip(row, widths).map { cell, width in
                 cell + String(repeating: " ", count: max(0, width - cell.count))
-            }
-            print(line.joined(separator: "  ").replacing(#/\s+$/#, with: ""))
+            }.joined(separator: "  ").replacing(#/\s+$/#, with: "")
         }
+        try text(lines.joined(separator: "\n"))
     }
 
     /// Names and values, one a line; those without a value are left out.
-    static func fields(_ fields: [(String, String?)]) {
+    static func fields(_ fields: [(String, String?)]) throws {
         let width = fields.map(\.0.count).max() ?? 0
-        for (name, value) in fields {
-            guard let value else { continue }
-            print(name + String(repeating: " ", count: width - name.count + 2) + printable(value))
+        let lines = fields.compactMap { name, value in
+            value.map { name + String(repeating: " ", count: width - name.count + 2) + printable($0) }
         }
+        try text(lines.joined(separator: "\n"))
     }
 
     /// Text that came from outside, without what a terminal would obey.
@@ -45,7 +55,7 @@ enum Output {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map { scalar in
-                    scalar.properties.generalCategory == .control && scalar != "\t" ? "\u{FFFD}" : scalar
+                    scalar.isUnseen && scalar != "\t" ? "\u{FFFD}" : scalar
                 }))
     }
 }
@@ -71,6 +81,7 @@ enum Failures {
         case ClientError.unreachable(let server, let detail):
             "No answer from \(server): is `inlet serve` running there? (\(detail))"
         case ClientError.unreadable(let sentence): sentence
+        case let error as ListenError: error.description
         case Installation.Failure.exists:
             "This folder holds an installation already. Start it with `inlet serve`, or name another folder."
         case Installation.Failure.missing:

@@ -43,9 +43,9 @@ struct ServeCommand: AsyncParsableCommand {
         try await Failures.shown {
             let environment = ProcessInfo.processInfo.environment
             let file = (config ?? environment["INLET_CONFIG"]).map { URL(fileURLWithPath: $0) }
-            let settings = try await Settings(flags: flags, environment: environment, file: file)
-            OpenFiles.raiseBound()
+            var settings = try await Settings(flags: flags, environment: environment, file: file)
             let logger = Log.start(settings.logLevel)
+            OpenFiles.raiseBound(for: &settings, logger)
             let clock = SystemClock()
             // Looked for before anything is opened, so that a mistyped folder is not made.
             guard quickstart || House.hasStore(in: settings.data) else { throw Installation.Failure.missing }
@@ -71,7 +71,7 @@ struct ServeCommand: AsyncParsableCommand {
         let text = try await welcome?.text(house)
         let bound = Bound {
             logger.info("ready", metadata: ["version": "\(inletVersion)"])
-            if let text { Output.text(text) }
+            if let text { try? Output.text(text) }
         }
         let services = house.services(onIngestBound: { _ in bound.one() }, onAdminBound: { _ in bound.one() })
         var configuration = ServiceGroupConfiguration(
@@ -180,8 +180,11 @@ enum Log {
 
 /// How many files and connections the system lets the process have.
 enum OpenFiles {
-    /// Raises the bound as far as the system allows without asking anybody.
-    static func raiseBound() {
+    // For the database, the admin listener and what else is open beside callers' connections.
+    private static let reserve = 200
+
+    /// Raises the bound as far as the system allows without asking anybody, and takes fewer connections if that is not enough.
+    static func raiseBound(for settings: inout Settings, _ logger: Logger) {
         #if canImport(Glibc)
             let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         #else
@@ -191,5 +194,12 @@ enum OpenFiles {
         guard getrlimit(resource, &bound) == 0 else { return }
         bound.rlim_cur = bound.rlim_max
         setrlimit(resource, &bound)
+        let room = max(1, Int(clamping: bound.rlim_cur) - reserve)
+        if settings.connectionsMax > room {
+            logger.warning(
+                "the system allows fewer open files than connections-max asks for; taking fewer connections",
+                metadata: ["connections": "\(room)", "connections-max": "\(settings.connectionsMax)"])
+            settings.connectionsMax = room
+        }
     }
 }

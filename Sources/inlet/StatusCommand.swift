@@ -12,7 +12,7 @@ struct StatusCommand: AsyncParsableCommand {
         try await Failures.shown {
             let status = try await options.client().status()
             if options.json { return try Output.json(status) }
-            Output.fields([
+            try Output.fields([
                 ("version", status.version), ("started", status.startedAt), ("database", status.database),
                 ("ingest", status.ingestUrl), ("queued calls", "\(status.queuedCalls)"),
                 ("bytes in flight", "\(status.bytesInFlight)"),

@@ -19,12 +19,12 @@ struct TokenCommand: AsyncParsableCommand {
             try await Failures.shown {
                 let page = try await options.client().tokens(after: page.after, limit: page.limit)
                 if options.json { return try Output.json(page) }
-                Output.table(
+                try Output.table(
                     ["ID", "KIND", "NAME", "STATE", "HINT", "LAST USED", "USES"],
                     page.items.map {
                         [$0.id, $0.kind, $0.name, $0.state, $0.hint + "…", $0.lastUsedAt ?? "never", "\($0.useCount)"]
                     })
-                self.page.more(page.next)
+                try self.page.more(page.next)
             }
         }
     }
@@ -112,14 +112,14 @@ struct TokenCommand: AsyncParsableCommand {
             try await Failures.shown {
                 try await options.client().deleteToken(token)
                 if options.json { return try Output.json(["deleted": token]) }
-                print("Deleted \(token).")
+                try Output.text("Deleted \(token).")
             }
         }
     }
 
     private static func show(_ token: TokenView, _ options: ServerOptions) throws {
         if options.json { return try Output.json(token) }
-        Output.fields([
+        try Output.fields([
             ("id", token.id), ("kind", token.kind), ("name", token.name),
             ("description", token.description.isEmpty ? nil : token.description), ("webhook", token.webhook),
             ("owner", token.owner),
@@ -128,8 +128,8 @@ struct TokenCommand: AsyncParsableCommand {
             ("uses", "\(token.useCount)"),
         ])
         guard let secret = token.secret else { return }
-        print("\nShown this once:\n")
-        Output.fields([
+        try Output.text("\nShown this once:\n")
+        try Output.fields([
             ("secret", secret), ("header", token.header), ("basic", token.basic.map { "Authorization: Basic \($0)" }),
             ("curl", token.curl),
         ])

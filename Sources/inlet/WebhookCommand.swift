@@ -17,10 +17,10 @@ struct WebhookCommand: AsyncParsableCommand {
             try await Failures.shown {
                 let page = try await options.client().webhooks(after: page.after, limit: page.limit)
                 if options.json { return try Output.json(page) }
-                Output.table(
+                try Output.table(
                     ["ID", "NAME", "STATE", "ACCEPTS", "URL"],
                     page.items.map { [$0.id, $0.name, $0.state, $0.accepts.joined(separator: ","), $0.url] })
-                self.page.more(page.next)
+                try self.page.more(page.next)
             }
         }
     }
@@ -80,7 +80,7 @@ struct WebhookCommand: AsyncParsableCommand {
 
     private static func show(_ webhook: WebhookView, _ options: ServerOptions) throws {
         if options.json { return try Output.json(webhook) }
-        Output.fields([
+        try Output.fields([
             ("id", webhook.id), ("name", webhook.name),
             ("description", webhook.description.isEmpty ? nil : webhook.description), ("url", webhook.url),
             ("accepts", webhook.accepts.joined(separator: ", ")), ("state", webhook.state), ("owner", webhook.owner),
@@ -95,7 +95,7 @@ struct PageOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Go on where a listing ended.", valueName: "cursor")) var after: String?
 
     /// Says how to go on, if there is more.
-    func more(_ next: String?) {
-        if let next { print("\nMore with: --after \(next)") }
+    func more(_ next: String?) throws {
+        if let next { try Output.text("\nMore with: --after \(next)") }
     }
 }

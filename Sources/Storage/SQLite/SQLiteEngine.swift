@@ -28,8 +28,12 @@ package final class SQLiteEngine: Engine {
     ///
     /// - Throws: ``StorageError/locked(_:)`` if another process has the folder open.
     package init(folder: URL, synchronous: Synchronous = .full) throws {
-        try FileManager.default.createDirectory(
-            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        do {
+            try FileManager.default.createDirectory(
+                at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw StorageError.unavailable("\(folder.path) is no folder that can be used")
+        }
         lock = try FolderLock(folder: folder)
         path = folder.appendingPathComponent("inlet.db").path
         self.synchronous = synchronous
