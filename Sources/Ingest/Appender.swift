@@ -190,13 +190,14 @@ package final class Appender: Sendable {
                 let holder = try dedupe.claim(key, of: admission.webhook, for: id, now: now)
                 if holder != id { return .duplicate(holder) }
             }
+            // Counted to the call, and in the same transaction, where a quota hangs on it; elsewhere the book catches up.
             if let dailyQuota = admission.dailyQuota {
                 let used = quota.accepted(in: organization, on: now.day) + counts[organization, default: 0]
                 guard used < dailyQuota else {
                     return try refuseForQuota(call, claimedBy: id, dedupe)
                 }
+                counts[organization, default: 0] += 1
             }
-            counts[organization, default: 0] += 1
             kept.append((call.event(id), call.body))
             return .accepted(id)
         }

@@ -57,12 +57,26 @@ package final class ActivityBook: Sendable {
     }
 }
 
-/// How many calls each organization had accepted today; the database's own count, kept at hand.
+/// How many calls each organization had accepted today, kept at hand.
+///
+/// Where a quota hangs on the count the appender writes it with the calls themselves. Elsewhere it is written once a second, so
+/// that a call need not touch one more page of the database.
 package final class QuotaBook: Sendable {
-    private let state: Mutex<(day: Int64, counts: [ID<Organization>: Int64])>
+    private let state: Mutex<State>
+
+    private struct State {
+        var day: Int64
+        var counts: [ID<Organization>: Int64]
+        var unwritten: [Entry: Int64] = [:]
+    }
+
+    private struct Entry: Hashable {
+        let organization: ID<Organization>
+        let day: Int64
+    }
 
     package init(day: Int64, counts: [ID<Organization>: Int64]) {
-        state = Mutex((day, counts))
+        state = Mutex(State(day: day, counts: counts))
     }
 
     func accepted(in organization: ID<Organization>, on day: Int64) -> Int64 {
@@ -71,11 +85,34 @@ package final class QuotaBook: Sendable {
 
     func add(_ calls: some Sequence<(PendingCall, IngestAnswer)>, on day: Int64) {
         state.withLock { state in
-            if state.day != day { state = (day, [:]) }
+            if state.day != day { (state.day, state.counts) = (day, [:]) }
             for (call, answer) in calls {
                 guard case .accepted = answer else { continue }
-                state.counts[call.admission.organization, default: 0] += 1
+                let organization = call.admission.organization
+                state.counts[organization, default: 0] += 1
+                if call.admission.dailyQuota == nil {
+                    state.unwritten[Entry(organization: organization, day: day), default: 0] += 1
+                }
             }
+        }
+    }
+
+    /// Writes down what has gathered. Safe to repeat; what cannot be written stays for the next time.
+    package func flush(to store: Store) async throws {
+        let taken = state.withLock { state in
+            defer { state.unwritten = [:] }
+            return state.unwritten
+        }
+        if taken.isEmpty { return }
+        do {
+            try await store.write { transaction in
+                for (entry, count) in taken {
+                    try UsageTable(transaction.connection).add(count, on: entry.day, in: entry.organization)
+                }
+            }
+        } catch {
+            state.withLock { $0.unwritten.merge(taken, uniquingKeysWith: +) }
+            throw error
         }
     }
 }

@@ -7,13 +7,17 @@ import Storage
 package struct IngestHousekeeper: Service {
     private let store: Store
     private let activity: ActivityBook
+    private let quota: QuotaBook
     private let ledger: Ledger
     private let load: IngestLoad
     private let logger: Logger
 
-    package init(store: Store, activity: ActivityBook, ledger: Ledger, load: IngestLoad, logger: Logger) {
+    package init(
+        store: Store, activity: ActivityBook, quota: QuotaBook, ledger: Ledger, load: IngestLoad, logger: Logger
+    ) {
         self.store = store
         self.activity = activity
+        self.quota = quota
         self.ledger = ledger
         self.load = load
         self.logger = logger
@@ -47,6 +51,7 @@ package struct IngestHousekeeper: Service {
 
     private func flushActivity() async {
         await reporting("activity could not be written") { try await activity.flush(to: store) }
+        await reporting("usage could not be written") { try await quota.flush(to: store) }
     }
 
     private func reporting(_ message: Logger.Message, _ work: () async throws -> Void) async {

@@ -242,7 +242,7 @@ final class IngestRoom {
     }
 
     // A long tick does not keep its calls to the end: the writer begins while the rest is still being read.
-    private static let callsPerSubmit = 8
+    private static let callsPerSubmit = 16
 
     private func submit() {
         if handedOver.isEmpty { return }

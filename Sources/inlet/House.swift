@@ -68,18 +68,19 @@ package struct House: Sendable {
         }
         let roster = try await Roster.open(store)
         let activity = ActivityBook()
+        let quota = QuotaBook(day: today, counts: usage)
         let ledger = Ledger(roster: roster, lastID: lastCall)
         load = IngestLoad(
             bytesInFlightMax: settings.bytesInFlightMax, freeBytesMin: Int64(settings.freeBytesMin),
             folder: settings.data)
         appender = Appender(
-            store: store, clock: clock, activity: activity, quota: QuotaBook(day: today, counts: usage),
+            store: store, clock: clock, activity: activity, quota: quota,
             callsQueuedMax: settings.callsQueuedMax, lastID: lastEvent, logger: logger)
         pipeline = IngestPipeline(
             roster: roster, keyRing: keyRing, appender: appender, ledger: ledger, load: load,
             bodyBytesMax: settings.bodyBytesMax)
         housekeeper = IngestHousekeeper(
-            store: store, activity: activity, ledger: ledger, load: load, logger: logger)
+            store: store, activity: activity, quota: quota, ledger: ledger, load: load, logger: logger)
         sweeper = Sweeper(
             sweep: Sweep(desk, keepRefusedCalls: .days(Int64(settings.refusedCallsDays))), clock: clock, logger: logger)
         operations = RestOperations(
