@@ -64,7 +64,8 @@ package struct RestServer: Sendable {
             guard route.query.contains(String(name)) else {
                 throw OperationError.invalid(field: String(name.prefix(60)), "is no query parameter of this address.")
             }
-            query[String(name)] = String(value)
+            // `?webhook=&limit=` says the same as leaving them out, as scripts with an unset variable mean it.
+            if !value.isEmpty { query[String(name)] = String(value) }
         }
         let body: ByteBuffer
         do {

@@ -115,6 +115,17 @@ import Testing
         }
     }
 
+    @Test func `A query parameter without a value is as good as none`() async throws {
+        try await TestHouse.open { house async throws in
+            let event = try await house.call(bearer: house.made.apiToken).event
+
+            let answer = try await house.api(.GET, "events?webhook=&after=&limit=")
+
+            #expect(answer.status == 200)
+            #expect(try Wire.decode(PageView<EventView>.self, from: answer.body).items.map(\.id) == [event])
+        }
+    }
+
     @Test func `Unknown addresses and oversized requests are problems too`() async throws {
         try await TestHouse.open { house async throws in
             let unknown = try await house.api(.GET, "nothing/here")
