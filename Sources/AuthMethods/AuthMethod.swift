@@ -38,12 +38,4 @@ package enum AllMethods {
         let credentials = authorization[authorization.index(after: space)...].drop { $0 == " " }
         return list.first { $0.scheme.equalsIgnoringCase(scheme) }?.read(credentials)
     }
-
-    /// The method of that name.
-    package static func method(_ name: AuthMethodName) -> any AuthMethod {
-        switch name {
-        case .bearer: BearerMethod()
-        case .basic: BasicMethod()
-        }
-    }
 }

@@ -73,7 +73,7 @@ package struct Installation: Sendable {
             let act = Act(desk: desk, actor: actor, transaction: transaction, now: now)
             try act.record(.organizationCreate, organization.id.text, ["name": organization.name.text])
             try act.record(.accountCreate, owner.id.text, ["kind": "person", "role": "owner"])
-            let webhook = try Self.example(act)
+            let webhook = try WebhookOperations.make(.example, .empty, Set(AuthMethodName.allCases), act)
             let api = try TokenOperations.issue(
                 .api, owner: owner.id, name: Label(stored: "First API token"), description: .empty, expiresAt: nil, act)
             let management = try TokenOperations.issue(
@@ -105,15 +105,5 @@ package struct Installation: Sendable {
                 expiresAt: act.now.adding(.days(1)), act
             ).curl
         }
-    }
-
-    private static func example(_ act: Act) throws -> Webhook {
-        let webhook = Webhook(
-            id: .random(), organization: act.organization, name: .example, description: .empty,
-            accepts: Set(AuthMethodName.allCases), state: .active, owner: act.actor.account, createdAt: act.now)
-        try WebhookTable(act.connection).insert(webhook)
-        act.transaction.announce(.webhook(webhook.id))
-        try act.record(.webhookCreate, webhook.id.text, ["name": webhook.name.text])
-        return webhook
     }
 }

@@ -43,13 +43,7 @@ package struct WebhookOperations: Sendable {
         let description = try Label.description(draft.description)
         let accepts = try Self.methods(draft.accepts)
         return try await desk.act(actor, .changeWebhooks) { act in
-            let webhook = Webhook(
-                id: .random(), organization: act.organization, name: name, description: description, accepts: accepts,
-                state: .active, owner: act.actor.account, createdAt: act.now)
-            try WebhookTable(act.connection).insert(webhook)
-            act.transaction.announce(.webhook(webhook.id))
-            try act.record(.webhookCreate, webhook.id.text, ["name": name.text])
-            return webhook
+            try Self.make(name, description, accepts, act)
         }
     }
 
@@ -66,6 +60,19 @@ package struct WebhookOperations: Sendable {
     /// The address callers post to.
     package func url(of webhook: ID<Webhook>) -> String {
         desk.url(of: webhook)
+    }
+
+    /// Makes a webhook of the actor inside an act that checked the rest.
+    static func make(
+        _ name: Label, _ description: Label, _ accepts: Set<AuthMethodName>, _ act: Act
+    ) throws -> Webhook {
+        let webhook = Webhook(
+            id: .random(), organization: act.organization, name: name, description: description, accepts: accepts,
+            state: .active, owner: act.actor.account, createdAt: act.now)
+        try WebhookTable(act.connection).insert(webhook)
+        act.transaction.announce(.webhook(webhook.id))
+        try act.record(.webhookCreate, webhook.id.text, ["name": name.text])
+        return webhook
     }
 
     static func find(

@@ -30,10 +30,10 @@ enum OrganizationRoutes {
         let edit = try request.decode(Edit.self, fields: ["name", "inactivity_days", "daily_quota"])
         let given = try request.decode([String: JSONValue].self, fields: ["name", "inactivity_days", "daily_quota"])
         var change = OrganizationOperations.Change(name: edit.name)
-        if given.keys.contains("inactivityDays") || given.keys.contains("inactivity_days") {
+        if given.keys.contains("inactivity_days") {
             change.inactivity = edit.inactivityDays.map { .after(days: $0) } ?? .never
         }
-        if given.keys.contains("dailyQuota") || given.keys.contains("daily_quota") {
+        if given.keys.contains("daily_quota") {
             change.dailyQuota = .some(edit.dailyQuota)
         }
         return change
