@@ -13,13 +13,20 @@ package struct Account: Identified, Hashable, Sendable {
     /// What a person signs in with; `nil` for a service account.
     package var login: String?
     package let createdAt: Timestamp
+    package var hasPassword: Bool
+    package var hasSecondFactor: Bool
 
-    package init(id: ID<Account>, kind: Kind, name: Label, login: String?, createdAt: Timestamp) {
+    package init(
+        id: ID<Account>, kind: Kind, name: Label, login: String?, createdAt: Timestamp, hasPassword: Bool = false,
+        hasSecondFactor: Bool = false
+    ) {
         self.id = id
         self.kind = kind
         self.name = name
         self.login = login
         self.createdAt = createdAt
+        self.hasPassword = hasPassword
+        self.hasSecondFactor = hasSecondFactor
     }
 }
 
@@ -34,10 +41,12 @@ package struct Membership: Hashable, Sendable {
     /// The last successful call with one of its tokens (D8).
     package var lastTokenUseAt: Timestamp?
     package var lastSignInAt: Timestamp?
+    /// Since when the person is denied access while the tokens go on working (D10); `nil` if not.
+    package var signInBlockedAt: Timestamp?
 
     package init(
         organization: ID<Organization>, account: ID<Account>, role: Role, state: Lifecycle, activeSince: Timestamp,
-        lastTokenUseAt: Timestamp? = nil, lastSignInAt: Timestamp? = nil
+        lastTokenUseAt: Timestamp? = nil, lastSignInAt: Timestamp? = nil, signInBlockedAt: Timestamp? = nil
     ) {
         self.organization = organization
         self.account = account
@@ -46,6 +55,12 @@ package struct Membership: Hashable, Sendable {
         self.activeSince = activeSince
         self.lastTokenUseAt = lastTokenUseAt
         self.lastSignInAt = lastSignInAt
+        self.signInBlockedAt = signInBlockedAt
+    }
+
+    /// Whether the person may steer Inlet in this organization.
+    package var mayAct: Bool {
+        state.isActive && signInBlockedAt == nil
     }
 
     /// The newest sign of life, from which the days of inactivity count.

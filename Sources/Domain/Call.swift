@@ -100,11 +100,13 @@ package struct RefusedCall: Identified, Sendable {
     package var basicUser: String?
     /// How many like calls this entry stands for; more than 1 when they came faster than the ledger lists them singly.
     package var count: Int64
+    /// The call kept aside for it, if one is (N3).
+    package var held: OrderedID<HeldCall>?
 
     package init(
         id: OrderedID<RefusedCall>, organization: ID<Organization>?, receivedAt: Timestamp, webhook: String?,
         token: ID<Token>?, cause: String, causeAt: Timestamp?, status: Int, remoteAddress: String, basicUser: String?,
-        count: Int64
+        count: Int64, held: OrderedID<HeldCall>? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -117,5 +119,6 @@ package struct RefusedCall: Identified, Sendable {
         self.remoteAddress = remoteAddress
         self.basicUser = basicUser
         self.count = count
+        self.held = held
     }
 }

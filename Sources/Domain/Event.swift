@@ -21,11 +21,14 @@ package struct Event: Identified, Sendable {
     package let bodyBytes: Int64
     /// SHA-256 of the body, 32 bytes.
     package let bodySHA256: Data
+    /// When it was released, if it had been held (N3).
+    package let releasedAt: Timestamp?
 
     package init(
         id: OrderedID<Event>, organization: ID<Organization>, webhook: ID<Webhook>, token: ID<Token>,
         receivedAt: Timestamp, remoteAddress: String, query: String?, contentType: String?, headersText: String,
-        context: String?, basicUser: String?, bodyBytes: Int64, bodySHA256: Data
+        context: String?, basicUser: String?, bodyBytes: Int64, bodySHA256: Data,
+        releasedAt: Timestamp? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -40,5 +43,6 @@ package struct Event: Identified, Sendable {
         self.basicUser = basicUser
         self.bodyBytes = bodyBytes
         self.bodySHA256 = bodySHA256
+        self.releasedAt = releasedAt
     }
 }

@@ -28,6 +28,11 @@ package struct MasterKey: Sendable {
         DigestKey(key: derived("inlet/secret-digest/v1"))
     }
 
+    /// The sub-key that wraps the data keys of sealed texts.
+    var wrappingKey: SymmetricKey {
+        derived("inlet/wrapping/v1")
+    }
+
     /// A value that only this key makes; kept in the database so that a wrong key is noticed at start.
     package var checkValue: Data {
         Data(HMAC<SHA256>.authenticationCode(for: Data("inlet key check".utf8), using: derived("inlet/key-check/v1")))
@@ -80,8 +85,24 @@ package struct KeyRing: Sendable {
 
     /// The file form.
     package var fileText: String {
-        "# Inlet master keys. Whoever has this file and the database can check secrets; keep it apart from backups.\n"
+        "# Inlet master keys. Whoever has this file and the database can check and open secrets; keep it apart from backups.\n"
             + keys.map { "\($0.number) \(Hex.text($0.bytes))\n" }.joined()
+    }
+
+    /// Finds a key by its number.
+    package func key(numbered number: Int) -> MasterKey? {
+        keys.first { $0.number == number }
+    }
+
+    /// The ring with one more key, which becomes the current one; the same ring unless its number is above all others.
+    package func adding(_ key: MasterKey) -> KeyRing {
+        key.number > current.number ? KeyRing(keys: keys + [key], current: key) : self
+    }
+
+    /// The ring without that key; `nil` if it is the current one or not there.
+    package func removing(_ number: Int) -> KeyRing? {
+        guard number != current.number, key(numbered: number) != nil else { return nil }
+        return KeyRing(keys: keys.filter { $0.number != number }, current: current)
     }
 
     private init(keys: [MasterKey], current: MasterKey) {

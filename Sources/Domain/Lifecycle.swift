@@ -7,6 +7,11 @@ package enum Lifecycle: Hashable, Sendable {
     /// Whether callers may be let in by it.
     package var isActive: Bool { self == .active }
 
+    /// Whether it is gone for good.
+    package var isDeleted: Bool {
+        if case .deleted = self { true } else { false }
+    }
+
     /// The state after somebody, or the inactivity rule, switches it off. Safe to repeat: the first moment and reason stay.
     package func deactivated(at now: Timestamp, reason: InactiveReason) throws(LifecycleError) -> Lifecycle {
         switch self {

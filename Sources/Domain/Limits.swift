@@ -11,5 +11,15 @@ package enum Limits {
     package static let dedupeWindow = Interval.days(7)
     package static let managementTokenLifetimeMax = Interval.days(365)
     package static let pageItems = 1...500
+    package static let sessionLifetime = Interval.seconds(12 * 3600)
+    package static let sessionIdleTime = Interval.seconds(30 * 60)
+    package static let oneTimeLinkLifetime = Interval.days(3)
+    package static let networksPerTokenMax = 32
+    package static let rateLimitPerMinute: ClosedRange<Int64> = 1...1_000_000
+    /// How far back `impact` and the counts look.
+    package static let usageDays: Int64 = 30
+    package static let outlookDays: ClosedRange<Int> = 1...365
+    /// How long a secret that ended is still told apart from an unknown one.
+    package static let endedSecretsKept = Interval.days(30)
     package static let inactivityDaysDefault = 60
 }

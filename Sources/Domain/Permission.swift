@@ -14,26 +14,40 @@ package enum Permission: String, Sendable, CaseIterable {
     case changeAccounts = "accounts.change"
     case readEvents = "events.read"
     case readCalls = "calls.read"
+    /// Lets calls that were kept aside become events (N3).
+    case releaseCalls = "calls.release"
     case readStatus = "status.read"
     case readAudit = "audit.read"
+    /// The key that proves who wrote the audit log; who has it and the database could forge entries.
+    case readAuditKey = "audit.key"
+    /// Master keys, backups, new organizations: what concerns the whole server. Only in the organization made first.
+    case manageInstallation = "installation.manage"
+    /// One's own account and sessions; everybody has it.
+    case useOwnAccount = "account.use_own"
 }
 
 /// What an account is in an organization.
 package enum Role: String, Sendable, CaseIterable {
     case owner, admin, member, viewer
 
-    /// What the role allows: owner and admin all of the list, a member webhooks and its own tokens, a viewer only to read.
+    /// What the role allows: an owner all; an admin all but what only owners may; a member webhooks and its own tokens; a viewer only
+    /// to read.
     package func allows(_ permission: Permission) -> Bool {
-        switch (self, permission) {
-        case (.owner, _), (.admin, _):
+        switch permission {
+        case .readOrganization, .readWebhooks, .readTokens, .readAccounts, .readEvents, .readCalls, .readStatus,
+            .useOwnAccount:
             true
-        case (_, .readOrganization), (_, .readWebhooks), (_, .readTokens), (_, .readAccounts), (_, .readEvents),
-            (_, .readCalls), (_, .readStatus):
-            true
-        case (.member, .changeWebhooks), (.member, .changeOwnTokens):
-            true
-        case (.member, _), (.viewer, _):
-            false
+        case .changeWebhooks, .changeOwnTokens:
+            self != .viewer
+        case .changeOrganization, .changeAllTokens, .changeAccounts, .releaseCalls, .readAudit:
+            self == .owner || self == .admin
+        case .readAuditKey, .manageInstallation:
+            self == .owner
         }
+    }
+
+    /// Whether somebody of this role may make, change or remove an account of the other one: only owners touch owners.
+    package func mayManage(_ other: Role) -> Bool {
+        self == .owner || (self == .admin && other != .owner)
     }
 }

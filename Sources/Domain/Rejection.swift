@@ -11,7 +11,11 @@ package enum Rejection: Error, Hashable, Sendable {
     case unknownWebhook
     case tokenInactive(since: Timestamp)
     case tokenExpired(at: Timestamp)
+    /// A newer secret of the same token took its place (N6).
+    case secretEnded(at: Timestamp)
     case ownerInactive(since: Timestamp)
+    /// The token may not be used from where the call came (N7).
+    case networkNotAllowed
     // Authenticated, but not for this.
     case tokenOfAnotherWebhook
     case webhookOfAnotherOrganization
@@ -28,6 +32,8 @@ package enum Rejection: Error, Hashable, Sendable {
     case requestTimedOut
     case bodyTooLarge
     // Not now.
+    /// More calls a minute than the token allows (N7).
+    case rateLimited(perMinute: Int64, seconds: Int64)
     case quotaUsedUp
     case overloaded
     case diskNearlyFull
@@ -40,7 +46,7 @@ extension Rejection {
     package var status: Int {
         switch self {
         case .noCredential, .malformedCredential, .unknownToken, .wrongKindOfToken, .methodNotAccepted, .unknownWebhook,
-            .tokenInactive, .tokenExpired, .ownerInactive:
+            .tokenInactive, .tokenExpired, .secretEnded, .ownerInactive, .networkNotAllowed:
             401
         case .tokenOfAnotherWebhook: 403
         case .webhookOfAnotherOrganization, .webhookPaused, .unknownPath: 404
@@ -48,7 +54,7 @@ extension Rejection {
         case .methodNotAllowed: 405
         case .requestTimedOut: 408
         case .bodyTooLarge: 413
-        case .quotaUsedUp: 429
+        case .rateLimited, .quotaUsedUp: 429
         case .headersTooLarge: 431
         case .overloaded, .diskNearlyFull, .storageUnavailable, .stopping: 503
         }
@@ -58,13 +64,13 @@ extension Rejection {
     package var code: String {
         switch self {
         case .noCredential, .malformedCredential, .unknownToken, .wrongKindOfToken, .methodNotAccepted, .unknownWebhook,
-            .tokenInactive, .tokenExpired, .ownerInactive:
+            .tokenInactive, .tokenExpired, .secretEnded, .ownerInactive, .networkNotAllowed:
             "unauthorized"
         case .tokenOfAnotherWebhook: "forbidden"
         case .webhookOfAnotherOrganization, .webhookPaused, .unknownPath: "not_found"
         case .overloaded, .diskNearlyFull, .storageUnavailable, .stopping: "unavailable"
         case .severalCredentials, .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .methodNotAllowed,
-            .headersTooLarge, .requestTimedOut, .bodyTooLarge, .quotaUsedUp:
+            .headersTooLarge, .requestTimedOut, .bodyTooLarge, .rateLimited, .quotaUsedUp:
             cause
         }
     }
@@ -79,6 +85,8 @@ extension Rejection {
         case 405: "Use POST."
         case 408: "The request did not arrive in time. Send it again, faster."
         case 413: "Send a smaller body."
+        case 429 where self != .quotaUsedUp:
+            "This token takes fewer calls a minute. Try again after the time that Retry-After gives."
         case 429: "The organization has used up its calls for today. Try again when the new day begins (UTC)."
         case 431: "Send fewer or shorter header fields."
         case 503: "Nothing was kept. Try again after the time that Retry-After gives."
@@ -97,7 +105,9 @@ extension Rejection {
         case .unknownWebhook: "unknown_webhook"
         case .tokenInactive: "token_inactive"
         case .tokenExpired: "token_expired"
+        case .secretEnded: "secret_ended"
         case .ownerInactive: "owner_inactive"
+        case .networkNotAllowed: "network_not_allowed"
         case .tokenOfAnotherWebhook: "token_of_another_webhook"
         case .webhookOfAnotherOrganization: "webhook_of_another_organization"
         case .webhookPaused: "webhook_paused"
@@ -111,6 +121,7 @@ extension Rejection {
         case .headersTooLarge: "headers_too_large"
         case .requestTimedOut: "request_timed_out"
         case .bodyTooLarge: "body_too_large"
+        case .rateLimited: "rate_limited"
         case .quotaUsedUp: "quota_used_up"
         case .overloaded: "overloaded"
         case .diskNearlyFull: "disk_nearly_full"
@@ -119,14 +130,36 @@ extension Rejection {
         }
     }
 
-    /// The moment that belongs to the cause: since when inactive, when expired.
+    /// The moment that belongs to the cause: since when inactive, when expired, when ended.
     package var causeAt: Timestamp? {
         switch self {
         case .tokenInactive(let since), .ownerInactive(let since): since
-        case .tokenExpired(let at): at
+        case .tokenExpired(let at), .secretEnded(let at): at
         default: nil
         }
     }
+
+    /// Whether somebody can put it right later, so that the call is worth keeping aside: a known token or its owner lapsed (N3).
+    package var isLapse: Bool {
+        switch self {
+        case .tokenInactive, .tokenExpired, .ownerInactive: true
+        default: false
+        }
+    }
+
+    /// The names of all causes, in the order of the cases.
+    package static let causes: [String] = {
+        let never = Timestamp(microseconds: 0)
+        let all: [Rejection] = [
+            .noCredential, .malformedCredential, .unknownToken, .wrongKindOfToken, .methodNotAccepted, .unknownWebhook,
+            .tokenInactive(since: never), .tokenExpired(at: never), .secretEnded(at: never), .ownerInactive(since: never),
+            .networkNotAllowed, .tokenOfAnotherWebhook, .webhookOfAnotherOrganization, .webhookPaused, .severalCredentials,
+            .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .methodNotAllowed, .unknownPath, .headersTooLarge,
+            .requestTimedOut, .bodyTooLarge, .rateLimited(perMinute: 0, seconds: 0), .quotaUsedUp, .overloaded,
+            .diskNearlyFull, .storageUnavailable, .stopping,
+        ]
+        return all.map(\.cause)
+    }()
 
     private var badRequestAdvice: String {
         switch self {

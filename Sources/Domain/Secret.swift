@@ -15,6 +15,12 @@ package enum SecretKind: Character, Sendable, CaseIterable {
     case deploy = "d"
     /// Opens the REST API; never ingest.
     case management = "m"
+    /// What a browser holds while a person is signed in.
+    case session = "s"
+    /// A one-time link: an invitation, or a new password.
+    case oneTime = "l"
+    /// Tells a browser again in which a person signed in before; opens nothing.
+    case device = "b"
 }
 
 /// What a caller presents: 43 characters that prove who is calling.
@@ -115,5 +121,13 @@ package struct SecretDigest: Hashable, Sendable {
             UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
         }
         return (word(0), word(1), word(2), word(3))
+    }
+}
+
+extension Secret {
+    /// A value that only who has the secret can make, for that purpose: 32 hexadecimal digits.
+    package func derived(for purpose: String) -> String {
+        let code = HMAC<SHA256>.authenticationCode(for: Data(purpose.utf8), using: SymmetricKey(data: bytes))
+        return Hex.text(code.prefix(16))
     }
 }

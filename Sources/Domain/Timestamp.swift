@@ -64,6 +64,11 @@ package struct Interval: Hashable, Comparable, Sendable {
         left.microseconds < right.microseconds
     }
 
+    /// The span of the same length the other way; saturates.
+    package var negated: Interval {
+        Interval(microseconds: microseconds == .min ? .max : -microseconds)
+    }
+
     /// The same span without its sign; saturates.
     package var magnitude: Interval {
         microseconds == .min ? Interval(microseconds: .max) : Interval(microseconds: abs(microseconds))

@@ -40,10 +40,15 @@ package struct Token: Identified, Hashable, Sendable {
     package let createdAt: Timestamp
     /// From then on it opens nothing; `nil` for never. A management token always has one.
     package var expiresAt: Timestamp?
+    /// The networks it may be used from; empty for all (N7).
+    package var networks: [IPNetwork]
+    /// Calls a minute; `nil` for no limit (N7).
+    package var rateLimitPerMinute: Int64?
 
     package init(
         id: ID<Token>, organization: ID<Organization>, scope: Scope, owner: ID<Account>, name: Label,
-        description: Label, state: Lifecycle, createdAt: Timestamp, expiresAt: Timestamp?
+        description: Label, state: Lifecycle, createdAt: Timestamp, expiresAt: Timestamp?, networks: [IPNetwork] = [],
+        rateLimitPerMinute: Int64? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -54,6 +59,15 @@ package struct Token: Identified, Hashable, Sendable {
         self.state = state
         self.createdAt = createdAt
         self.expiresAt = expiresAt
+        self.networks = networks
+        self.rateLimitPerMinute = rateLimitPerMinute
+    }
+
+    /// Whether it may be used from that address; one that cannot be read is in no network.
+    package func allows(from address: String) -> Bool {
+        if networks.isEmpty { return true }
+        guard let address = IPAddress(address) else { return false }
+        return networks.contains { $0.contains(address) }
     }
 }
 
@@ -62,19 +76,47 @@ package struct SecretRecord: Hashable, Sendable {
     package let digest: SecretDigest
     package let token: ID<Token>
     package let hint: String
+    /// The number of the master key it is digested under.
+    package let keyNumber: Int
     package let createdAt: Timestamp
+    /// From then on it opens nothing: a newer one took its place (N6). `nil` for the newest.
+    package var endsAt: Timestamp?
     package var lastUsedAt: Timestamp?
+    package var lastAddress: String?
     package var useCount: Int64
 
     package init(
-        digest: SecretDigest, token: ID<Token>, hint: String, createdAt: Timestamp,
-        lastUsedAt: Timestamp? = nil, useCount: Int64 = 0
+        digest: SecretDigest, token: ID<Token>, hint: String, keyNumber: Int, createdAt: Timestamp,
+        endsAt: Timestamp? = nil, lastUsedAt: Timestamp? = nil, lastAddress: String? = nil, useCount: Int64 = 0
     ) {
         self.digest = digest
         self.token = token
         self.hint = hint
+        self.keyNumber = keyNumber
         self.createdAt = createdAt
+        self.endsAt = endsAt
         self.lastUsedAt = lastUsedAt
+        self.lastAddress = lastAddress
         self.useCount = useCount
+    }
+
+    /// Whether a newer secret has taken its place for good. The exact moment of the end counts as over.
+    package func hasEnded(at now: Timestamp) -> Bool {
+        endsAt.map { $0 <= now } ?? false
+    }
+}
+
+/// How an old secret goes on working beside a new one. Row N6.
+package enum Overlap {
+    /// What nobody chose otherwise gets.
+    package static let standard = Interval.days(1)
+    package static let longest = Interval.days(7)
+    /// Secrets of one token that may work at the same time.
+    package static let secretsMax = 4
+
+    /// When a secret ends if a new one is made now; an earlier end stays.
+    package static func end(of secret: SecretRecord, rotatedAt now: Timestamp, overlap: Interval) -> Timestamp {
+        let end = now.adding(overlap)
+        return min(secret.endsAt ?? end, end)
     }
 }

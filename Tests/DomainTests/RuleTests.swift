@@ -148,14 +148,17 @@ import Testing
 }
 
 @Suite struct RoleTests {
-    @Test func `Owner and admin may do all, a viewer only reads, a member also has webhooks and its own tokens`() {
+    @Test func `An owner may do all, an admin all but what is the owner's, a viewer reads, a member has webhooks and own tokens`()
+    {
         let reading: Set<Permission> = [
             .readOrganization, .readWebhooks, .readTokens, .readAccounts, .readEvents, .readCalls, .readStatus,
+            .useOwnAccount,
         ]
+        let owners: Set<Permission> = [.readAuditKey, .manageInstallation]
 
         for permission in Permission.allCases {
             #expect(Role.owner.allows(permission))
-            #expect(Role.admin.allows(permission))
+            #expect(Role.admin.allows(permission) == !owners.contains(permission))
             #expect(Role.viewer.allows(permission) == reading.contains(permission))
             let isMembers = reading.contains(permission) || [.changeWebhooks, .changeOwnTokens].contains(permission)
             #expect(Role.member.allows(permission) == isMembers)
@@ -164,11 +167,24 @@ import Testing
 }
 
 @Suite struct RejectionTests {
+    @Test func `N2 the list of causes is closed, and each has one name`() {
+        #expect(Set(Rejection.causes).count == Rejection.causes.count)
+        #expect(Rejection.causes.contains("secret_ended") && Rejection.causes.count == 30)
+    }
+
+    @Test func `N3 only a lapse of a known token or its owner is worth keeping the call`() {
+        let now = Timestamp(seconds: 0)
+
+        #expect([Rejection.tokenInactive(since: now), .tokenExpired(at: now), .ownerInactive(since: now)].allSatisfy(\.isLapse))
+        #expect(![Rejection.unknownToken, .secretEnded(at: now), .webhookPaused, .networkNotAllowed].contains(where: \.isLapse))
+    }
+
     @Test func `N2 every unauthenticated case looks alike to the caller and differs in the ledger`() {
         let now = Timestamp(seconds: 0)
         let cases: [Rejection] = [
             .noCredential, .malformedCredential, .unknownToken, .wrongKindOfToken, .methodNotAccepted, .unknownWebhook,
-            .tokenInactive(since: now), .tokenExpired(at: now), .ownerInactive(since: now),
+            .tokenInactive(since: now), .tokenExpired(at: now), .secretEnded(at: now), .ownerInactive(since: now),
+            .networkNotAllowed,
         ]
 
         #expect(cases.allSatisfy { $0.status == 401 })

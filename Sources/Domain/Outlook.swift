@@ -1,0 +1,87 @@
+/// What will stop by itself, and when. Row N4.
+package struct OutlookItem: Hashable, Sendable {
+    package enum Kind: String, Sendable, CaseIterable {
+        /// The account shows no activity and will become inactive (D6).
+        case accountLapses = "account_lapses"
+        /// The token reaches its expiry (N7).
+        case tokenExpires = "token_expires"
+        /// The old secret of a rotated token stops working (N6).
+        case overlapEnds = "overlap_ends"
+
+        /// How many days ahead warnings are given, farthest first; of 60 days of inactivity these are 45, 53 and 59.
+        package var warningDays: [Int64] {
+            switch self {
+            case .accountLapses: [15, 7, 1]
+            case .tokenExpires, .overlapEnds: [14, 7, 1]
+            }
+        }
+    }
+
+    package let at: Timestamp
+    package let kind: Kind
+    /// The public id of the account or token.
+    package let subject: String
+    package let name: Label
+    package let owner: ID<Account>
+    /// The tokens that stop with it.
+    package let tokens: [ID<Token>]
+
+    package init(
+        at: Timestamp, kind: Kind, subject: String, name: Label, owner: ID<Account>, tokens: [ID<Token>]
+    ) {
+        self.at = at
+        self.kind = kind
+        self.subject = subject
+        self.name = name
+        self.owner = owner
+        self.tokens = tokens
+    }
+
+    /// Whole days that are left, rounded up; 0 when the moment has come.
+    package func daysLeft(at now: Timestamp) -> Int64 {
+        let left = max(0, at.since(now).microseconds)
+        let (days, rest) = left.quotientAndRemainder(dividingBy: Interval.days(1).microseconds)
+        return days + (rest > 0 ? 1 : 0)
+    }
+
+    /// The nearest mark that has been reached: 7 from seven days before the end until one day before it; `nil` before the first.
+    ///
+    /// A warning is given once for each mark; marks that passed unseen, while the server was off, are not given afterwards.
+    package func warningMark(at now: Timestamp) -> Int64? {
+        let left = at.since(now)
+        guard left > Interval(microseconds: 0) else { return nil }
+        return kind.warningDays.last { left <= .days($0) }
+    }
+}
+
+/// A warning that was given.
+package struct Warning: Identified, Sendable {
+    package static let idPrefix = "wrn"
+
+    package let id: OrderedID<Warning>
+    package let organization: ID<Organization>
+    package let at: Timestamp
+    package let kind: OutlookItem.Kind
+    package let subject: String
+    package let name: Label
+    package let dueAt: Timestamp
+    /// The mark that was reached, in days.
+    package let mark: Int64
+    /// When the configured address took it; `nil` if there is none or it has not.
+    package var deliveredAt: Timestamp?
+
+    package init(
+        id: OrderedID<Warning>, organization: ID<Organization>, at: Timestamp, kind: OutlookItem.Kind, subject: String,
+        name: Label, dueAt: Timestamp, mark: Int64, deliveredAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.organization = organization
+        self.at = at
+        self.kind = kind
+        self.subject = subject
+        self.name = name
+        self.dueAt = dueAt
+        self.mark = mark
+        self.deliveredAt = deliveredAt
+    }
+}
