@@ -13,6 +13,13 @@ package protocol Engine: Sendable {
     /// Runs work that only reads, on one consistent snapshot.
     func read<Answer: Sendable>(_ work: @escaping @Sendable (any Connection) throws -> Answer) async throws -> Answer
 
+    /// Writes a copy of everything that is committed now into one new file, and checks it.
+    ///
+    /// Callers and people go on meanwhile. The file is whole, or it is not there.
+    ///
+    /// - Throws: ``StorageError/unreadable(_:)`` if the copy is not sound.
+    func backUp(to file: String) async throws
+
     /// Closes all connections; waits for the writer.
     func close() throws
 }

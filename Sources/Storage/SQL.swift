@@ -93,6 +93,9 @@ extension String: SQLBindable {
 extension Data: SQLBindable {
     package var sqlValue: SQLValue { .bytes(self) }
 }
+extension Bool: SQLBindable {
+    package var sqlValue: SQLValue { .integer(self ? 1 : 0) }
+}
 extension Timestamp: SQLBindable {
     package var sqlValue: SQLValue { .integer(microseconds) }
 }
@@ -174,12 +177,30 @@ package struct Row: Sendable {
         return data
     }
 
+    package func optionalBytes(_ column: String) throws(StorageError) -> Data? {
+        switch try value(column) {
+        case .bytes(let data): return data
+        case .null: return nil
+        case .integer, .text: throw unreadable(column)
+        }
+    }
+
     package func timestamp(_ column: String) throws(StorageError) -> Timestamp {
         Timestamp(microseconds: try integer(column))
     }
 
     package func optionalTimestamp(_ column: String) throws(StorageError) -> Timestamp? {
         try optionalInteger(column).map(Timestamp.init(microseconds:))
+    }
+
+    /// Reads a yes or no that stands as 1 or 0.
+    package func flag(_ column: String) throws(StorageError) -> Bool {
+        try integer(column) != 0
+    }
+
+    package func digest(_ column: String) throws(StorageError) -> SecretDigest {
+        guard let digest = SecretDigest(bytes: try bytes(column)) else { throw unreadable(column) }
+        return digest
     }
 
     package func id<Subject>(_ column: String, of: Subject.Type = Subject.self) throws(StorageError) -> ID<Subject> {

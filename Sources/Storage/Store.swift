@@ -53,6 +53,11 @@ package final class Store: Sendable {
         try await engine.read(work)
     }
 
+    /// Copies everything that is committed now into one new file; see ``Engine/backUp(to:)``.
+    package func backUp(to file: String) async throws {
+        try await engine.backUp(to: file)
+    }
+
     package func close() throws {
         try engine.close()
     }

@@ -80,6 +80,57 @@ package final class SQLiteEngine: Engine {
         }
     }
 
+    package func backUp(to file: String) async throws {
+        let pool = try openPool()
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            // A long copy must not hold a thread of the concurrency pool.
+            DispatchQueue.global(qos: .utility).async {
+                continuation.resume(with: Result { try Self.copy(pool, to: file) })
+            }
+        }
+    }
+
+    /// Checks that a file is a sound database of ours.
+    ///
+    /// - Throws: ``StorageError/unreadable(_:)`` if it is not.
+    package static func check(_ file: String) throws {
+        do {
+            var configuration = GRDB.Configuration()
+            configuration.readonly = true
+            let copy = try DatabaseQueue(path: file, configuration: configuration)
+            defer { try? copy.close() }
+            let verdict = try copy.read { database in
+                (
+                    try String.fetchOne(database, sql: "PRAGMA integrity_check(1)"),
+                    try database.tableExists("schema_migrations")
+                )
+            }
+            guard verdict.0 == "ok" else { throw StorageError.unreadable("\(file): \(verdict.0 ?? "no answer")") }
+            guard verdict.1 else { throw StorageError.unreadable("\(file) is no database of Inlet") }
+        } catch {
+            throw StorageError(error) ?? error
+        }
+    }
+
+    private static func copy(_ pool: DatabasePool, to file: String) throws {
+        do {
+            // One file without a log beside it, so that it can be carried away as it is.
+            let copy = try DatabaseQueue(path: file)
+            do {
+                try pool.backup(to: copy)
+                _ = try copy.writeWithoutTransaction { try String.fetchOne($0, sql: "PRAGMA journal_mode = DELETE") }
+                try copy.close()
+            } catch {
+                try? copy.close()
+                throw error
+            }
+            try check(file)
+        } catch {
+            try? FileManager.default.removeItem(atPath: file)
+            throw StorageError(error) ?? error
+        }
+    }
+
     package func close() throws {
         isClosed.store(true, ordering: .sequentiallyConsistent)
         let open = pool.withLock { pool in

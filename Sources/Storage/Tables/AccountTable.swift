@@ -33,21 +33,22 @@ package struct AccountTable {
         try connection.execute(
             """
             INSERT INTO memberships (organization, account, role, state, state_since, state_reason, active_since,
-                last_token_use_at, last_sign_in_at)
+                last_token_use_at, last_sign_in_at, sign_in_blocked_at)
             VALUES (\(membership.organization), \(membership.account), \(membership.role.rawValue), \(state.state),
                 \(state.since), \(state.reason), \(membership.activeSince), \(membership.lastTokenUseAt),
-                \(membership.lastSignInAt))
+                \(membership.lastSignInAt), \(membership.signInBlockedAt))
             """)
     }
 
-    /// Writes role, state and the start of the days of inactivity.
+    /// Writes role, state, the block of sign-in and the start of the days of inactivity.
     package func update(_ membership: Membership) throws(StorageError) {
         let state = LifecycleColumns(membership.state)
         try connection.execute(
             """
             UPDATE memberships
             SET role = \(membership.role.rawValue), state = \(state.state), state_since = \(state.since),
-                state_reason = \(state.reason), active_since = \(membership.activeSince)
+                state_reason = \(state.reason), active_since = \(membership.activeSince),
+                sign_in_blocked_at = \(membership.signInBlockedAt)
             WHERE organization = \(membership.organization) AND account = \(membership.account)
             """)
     }
@@ -64,12 +65,67 @@ package struct AccountTable {
             """)
     }
 
+    /// Notes that a person signed in (D8).
+    package func noteSignIn(of account: ID<Account>, in organization: ID<Organization>, at moment: Timestamp) throws(StorageError)
+    {
+        try connection.execute(
+            """
+            UPDATE memberships SET last_sign_in_at = \(moment)
+            WHERE organization = \(organization) AND account = \(account)
+            """)
+    }
+
+    package func rename(_ account: ID<Account>, to name: Label) throws(StorageError) {
+        try connection.execute("UPDATE accounts SET name = \(name) WHERE id = \(account)")
+    }
+
+    /// Takes an account's login, password and second factor away; its name stays for the audit log.
+    package func forget(_ account: ID<Account>) throws(StorageError) {
+        try connection.execute(
+            """
+            UPDATE accounts
+            SET login = NULL, password_hash = NULL, second_factor = NULL, second_factor_pending = NULL,
+                second_factor_step = NULL
+            WHERE id = \(account)
+            """)
+        try connection.execute("DELETE FROM recovery_codes WHERE account = \(account)")
+        try connection.execute("DELETE FROM known_devices WHERE account = \(account)")
+        try connection.execute("DELETE FROM one_time_links WHERE account = \(account)")
+    }
+
     package func find(_ account: ID<Account>, in organization: ID<Organization>) throws(StorageError) -> Member? {
         try members("m.organization = \(organization) AND m.account = \(account)").first
     }
 
     package func find(login: String, in organization: ID<Organization>) throws(StorageError) -> Member? {
-        try members("m.organization = \(organization) AND a.login = \(login)").first
+        try members("m.organization = \(organization) AND a.login = \(login) AND m.state <> 'deleted'").first
+    }
+
+    /// An account whatever its organizations, by the login.
+    package func find(login: String) throws(StorageError) -> Account? {
+        try connection.row(
+            """
+            SELECT id, kind, name, login, created_at, password_hash IS NOT NULL AS has_password,
+                second_factor IS NOT NULL AS has_second_factor
+            FROM accounts WHERE login = \(login)
+            """
+        ).map(Account.init)
+    }
+
+    /// Every place an account has, deleted ones left out.
+    package func memberships(of account: ID<Account>) throws(StorageError) -> [Membership] {
+        try connection.rows(
+            "SELECT m.* FROM memberships m WHERE m.account = \(account) AND m.state <> 'deleted' ORDER BY m.organization"
+        ).map(Membership.init)
+    }
+
+    /// How many active owners an organization has whose access is not blocked.
+    package func activeOwners(in organization: ID<Organization>) throws(StorageError) -> Int64 {
+        try connection.row(
+            """
+            SELECT COUNT(*) AS count FROM memberships
+            WHERE organization = \(organization) AND role = 'owner' AND state = 'active' AND sign_in_blocked_at IS NULL
+            """)?.integer("count") ?? 0
     }
 
     package func isLoginTaken(_ login: String) throws(StorageError) -> Bool {
@@ -80,7 +136,8 @@ package struct AccountTable {
     package func list(
         in organization: ID<Organization>, after: ID<Account>?, limit: Int
     ) throws(StorageError) -> [Member] {
-        try members("m.organization = \(organization) AND m.account > \(after?.text ?? "")", limit: limit)
+        try members(
+            "m.organization = \(organization) AND m.account > \(after?.text ?? "") AND m.state <> 'deleted'", limit: limit)
     }
 
     /// All memberships, for the server's start and the sweep.
@@ -92,7 +149,8 @@ package struct AccountTable {
     private func members(_ condition: SQL, limit: Int = 1) throws(StorageError) -> [Member] {
         try connection.rows(
             """
-            SELECT a.id, a.kind, a.name, a.login, a.created_at, m.organization, m.account, m.role, m.state, m.state_since,
+            SELECT a.id, a.kind, a.name, a.login, a.created_at, a.password_hash IS NOT NULL AS has_password,
+                a.second_factor IS NOT NULL AS has_second_factor, m.sign_in_blocked_at, m.organization, m.account, m.role, m.state, m.state_since,
                 m.state_reason, m.active_since, m.last_token_use_at, m.last_sign_in_at
             FROM memberships m JOIN accounts a ON a.id = m.account
             WHERE \(sql: condition)
@@ -106,7 +164,8 @@ extension Account {
     fileprivate init(_ row: Row) throws(StorageError) {
         self.init(
             id: try row.id("id"), kind: try row.word("kind"), name: try row.label("name"),
-            login: try row.optionalText("login"), createdAt: try row.timestamp("created_at"))
+            login: try row.optionalText("login"), createdAt: try row.timestamp("created_at"),
+            hasPassword: try row.flag("has_password"), hasSecondFactor: try row.flag("has_second_factor"))
     }
 }
 
@@ -116,6 +175,7 @@ extension Membership {
             organization: try row.id("organization"), account: try row.id("account"), role: try row.word("role"),
             state: try row.lifecycle(), activeSince: try row.timestamp("active_since"),
             lastTokenUseAt: try row.optionalTimestamp("last_token_use_at"),
-            lastSignInAt: try row.optionalTimestamp("last_sign_in_at"))
+            lastSignInAt: try row.optionalTimestamp("last_sign_in_at"),
+            signInBlockedAt: try row.optionalTimestamp("sign_in_blocked_at"))
     }
 }

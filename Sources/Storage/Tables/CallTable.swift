@@ -1,5 +1,36 @@
 import Domain
 
+/// Which calls to list.
+package struct CallFilter: Sendable {
+    /// As the caller wrote it.
+    package var webhook: String?
+    package var token: ID<Token>?
+    /// Of refused calls alone.
+    package var cause: String?
+    package var from: Timestamp?
+    package var to: Timestamp?
+
+    package init(
+        webhook: String? = nil, token: ID<Token>? = nil, cause: String? = nil, from: Timestamp? = nil, to: Timestamp? = nil
+    ) {
+        self.webhook = webhook
+        self.token = token
+        self.cause = cause
+        self.from = from
+        self.to = to
+    }
+
+    // What events and refused calls have in common; ids carry the time, so the bounds of time are bounds of the id.
+    func condition(_ condition: SQL) -> SQL {
+        var condition = condition
+        if let webhook { condition = "\(sql: condition) AND webhook = \(webhook)" }
+        if let token { condition = "\(sql: condition) AND token = \(token)" }
+        if let from { condition = "\(sql: condition) AND id >= \(OrderedID<Event>.first(at: from))" }
+        if let to { condition = "\(sql: condition) AND id < \(OrderedID<Event>.first(at: to))" }
+        return condition
+    }
+}
+
 /// The ledger of refused calls (N2).
 package struct CallTable {
     private let connection: any Connection
@@ -14,14 +45,14 @@ package struct CallTable {
                 into: "refused_calls",
                 columns: [
                     "id", "organization", "received_at", "webhook", "token", "cause", "cause_at", "status",
-                    "remote_address", "basic_user", "count",
+                    "remote_address", "basic_user", "count", "held",
                 ],
                 rows: calls.map { call in
                     [
                         call.id.sqlValue, call.organization?.sqlValue ?? .null, call.receivedAt.sqlValue,
                         call.webhook?.sqlValue ?? .null, call.token?.sqlValue ?? .null, call.cause.sqlValue,
                         call.causeAt?.sqlValue ?? .null, call.status.sqlValue, call.remoteAddress.sqlValue,
-                        call.basicUser?.sqlValue ?? .null, call.count.sqlValue,
+                        call.basicUser?.sqlValue ?? .null, call.count.sqlValue, call.held?.sqlValue ?? .null,
                     ]
                 }))
     }
@@ -31,15 +62,16 @@ package struct CallTable {
         try connection.row("SELECT max(id) AS last FROM refused_calls")?.optionalInteger("last") ?? 0
     }
 
-    /// Refused calls newest first, older than that one.
+    /// Refused calls that match, newest first, with a smaller number than that one.
     package func list(
-        in organization: ID<Organization>, before: OrderedID<RefusedCall>?, limit: Int
+        in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
     ) throws(StorageError) -> [RefusedCall] {
-        let before = before ?? OrderedID(number: .max)
+        var condition = filter.condition("organization = \(organization) AND id < \(before ?? .max)")
+        if let cause = filter.cause { condition = "\(sql: condition) AND cause = \(cause)" }
         return try connection.rows(
             """
-            SELECT id, organization, received_at, webhook, token, cause, cause_at, status, remote_address, basic_user, count
-            FROM refused_calls WHERE organization = \(organization) AND id < \(before) ORDER BY id DESC LIMIT \(limit)
+            SELECT id, organization, received_at, webhook, token, cause, cause_at, status, remote_address, basic_user, count, held
+            FROM refused_calls WHERE \(sql: condition) ORDER BY id DESC LIMIT \(limit)
             """
         ).map(RefusedCall.init)
     }
@@ -65,6 +97,6 @@ extension RefusedCall {
             token: try row.optionalText("token").map(ID.init(stored:)), cause: try row.text("cause"),
             causeAt: try row.optionalTimestamp("cause_at"), status: Int(clamping: try row.integer("status")),
             remoteAddress: try row.text("remote_address"), basicUser: try row.optionalText("basic_user"),
-            count: try row.integer("count"))
+            count: try row.integer("count"), held: try row.optionalInteger("held").map(OrderedID.init(number:)))
     }
 }

@@ -54,30 +54,45 @@ package struct EventTable {
     package func list(
         in organization: ID<Organization>, webhook: ID<Webhook>?, before: OrderedID<Event>?, limit: Int
     ) throws(StorageError) -> [Event] {
-        let before = before ?? OrderedID(number: .max)
-        return try page("organization = \(organization) AND id < \(before)", webhook, order: "DESC", limit: limit)
+        try list(in: organization, CallFilter(webhook: webhook?.text), before: before?.number, limit: limit)
+    }
+
+    /// Events that match, newest first, with a smaller number than that one.
+    package func list(
+        in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
+    ) throws(StorageError) -> [Event] {
+        let condition = filter.condition("organization = \(organization) AND id < \(before ?? .max)")
+        return try connection.rows(
+            "SELECT \(raw: columns) FROM events WHERE \(sql: condition) ORDER BY id DESC LIMIT \(limit)"
+        ).map(Event.init)
+    }
+
+    /// Makes a held call an event: moves its row without its body ever leaving the database.
+    package func insert(_ id: OrderedID<Event>, released held: OrderedID<HeldCall>, at now: Timestamp) throws(StorageError) {
+        try connection.execute(
+            """
+            INSERT INTO events (id, organization, webhook, token, received_at, remote_address, query, content_type, headers,
+                context, basic_user, body_bytes, body_sha256, body, released_at)
+            SELECT \(id), organization, webhook, token, received_at, remote_address, query, content_type, headers, context,
+                basic_user, body_bytes, body_sha256, body, \(now)
+            FROM held_calls WHERE id = \(held)
+            """)
     }
 
     /// Events oldest first, newer than that one; for those who follow along.
     package func list(
         in organization: ID<Organization>, webhook: ID<Webhook>?, newerThan: OrderedID<Event>, limit: Int
     ) throws(StorageError) -> [Event] {
-        try page("organization = \(organization) AND id > \(newerThan)", webhook, order: "ASC", limit: limit)
-    }
-
-    private func page(
-        _ condition: SQL, _ webhook: ID<Webhook>?, order: StaticString, limit: Int
-    ) throws(StorageError) -> [Event] {
-        let narrowing: SQL = webhook.map { "\(sql: condition) AND webhook = \($0)" } ?? condition
+        let condition = CallFilter(webhook: webhook?.text).condition("organization = \(organization) AND id > \(newerThan)")
         return try connection.rows(
-            "SELECT \(raw: columns) FROM events WHERE \(sql: narrowing) ORDER BY id \(raw: order) LIMIT \(limit)"
+            "SELECT \(raw: columns) FROM events WHERE \(sql: condition) ORDER BY id ASC LIMIT \(limit)"
         ).map(Event.init)
     }
 }
 
 private let columns: StaticString = """
     id, organization, webhook, token, received_at, remote_address, query, content_type, headers, context, basic_user, \
-    body_bytes, body_sha256
+    body_bytes, body_sha256, released_at
     """
 
 extension Event {
@@ -88,6 +103,7 @@ extension Event {
             remoteAddress: try row.text("remote_address"), query: try row.optionalText("query"),
             contentType: try row.optionalText("content_type"), headersText: try row.text("headers"),
             context: try row.optionalText("context"), basicUser: try row.optionalText("basic_user"),
-            bodyBytes: try row.integer("body_bytes"), bodySHA256: try row.bytes("body_sha256"))
+            bodyBytes: try row.integer("body_bytes"), bodySHA256: try row.bytes("body_sha256"),
+            releasedAt: try row.optionalTimestamp("released_at"))
     }
 }

@@ -10,9 +10,9 @@ package struct OrganizationTable {
     package func insert(_ organization: Organization) throws(StorageError) {
         try connection.execute(
             """
-            INSERT INTO organizations (id, name, inactivity_days, daily_quota, created_at)
+            INSERT INTO organizations (id, name, inactivity_days, daily_quota, hold_calls, created_at)
             VALUES (\(organization.id), \(organization.name), \(organization.inactivity.days), \(organization.dailyQuota),
-                \(organization.createdAt))
+                \(organization.holdsCalls), \(organization.createdAt))
             """)
     }
 
@@ -21,7 +21,7 @@ package struct OrganizationTable {
             """
             UPDATE organizations
             SET name = \(organization.name), inactivity_days = \(organization.inactivity.days),
-                daily_quota = \(organization.dailyQuota)
+                daily_quota = \(organization.dailyQuota), hold_calls = \(organization.holdsCalls)
             WHERE id = \(organization.id)
             """)
     }
@@ -36,7 +36,7 @@ package struct OrganizationTable {
     }
 }
 
-private let columns: StaticString = "id, name, inactivity_days, daily_quota, created_at"
+private let columns: StaticString = "id, name, inactivity_days, daily_quota, hold_calls, created_at"
 
 extension InactivityRule {
     fileprivate var days: Int? {
@@ -53,6 +53,7 @@ extension Organization {
         self.init(
             id: try row.id("id"), name: try row.label("name"),
             inactivity: days.map { .after(days: Int(clamping: $0)) } ?? .never,
-            dailyQuota: try row.optionalInteger("daily_quota"), createdAt: try row.timestamp("created_at"))
+            dailyQuota: try row.optionalInteger("daily_quota"), holdsCalls: try row.flag("hold_calls"),
+            createdAt: try row.timestamp("created_at"))
     }
 }

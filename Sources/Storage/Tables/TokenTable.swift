@@ -8,14 +8,14 @@ package struct TokenTable {
         self.connection = connection
     }
 
-    /// A token with one of its secrets.
+    /// A token with its secrets, the newest first; without any once it is deleted.
     package struct Entry: Sendable {
         package let token: Token
-        package let secret: SecretRecord
+        package let secrets: [SecretRecord]
 
-        package init(token: Token, secret: SecretRecord) {
+        package init(token: Token, secrets: [SecretRecord]) {
             self.token = token
-            self.secret = secret
+            self.secrets = secrets
         }
     }
 
@@ -24,27 +24,33 @@ package struct TokenTable {
         try connection.execute(
             """
             INSERT INTO tokens (id, organization, kind, webhook, owner, name, description, state, state_since,
-                state_reason, created_at, expires_at)
+                state_reason, created_at, expires_at, networks, rate_limit)
             VALUES (\(token.id), \(token.organization), \(token.scope.name), \(token.scope.webhook), \(token.owner),
                 \(token.name), \(token.description), \(state.state), \(state.since), \(state.reason), \(token.createdAt),
-                \(token.expiresAt))
+                \(token.expiresAt), \(token.networksText), \(token.rateLimitPerMinute))
             """)
+        try insert(secret)
+    }
+
+    /// Adds a secret to a token (N6).
+    package func insert(_ secret: SecretRecord) throws(StorageError) {
         try connection.execute(
             """
-            INSERT INTO secrets (digest, token, hint, created_at, last_used_at, use_count)
-            VALUES (\(secret.digest), \(secret.token), \(secret.hint), \(secret.createdAt), \(secret.lastUsedAt),
-                \(secret.useCount))
+            INSERT INTO secrets (digest, token, hint, key_number, created_at, ends_at, last_used_at, last_address, use_count)
+            VALUES (\(secret.digest), \(secret.token), \(secret.hint), \(secret.keyNumber), \(secret.createdAt),
+                \(secret.endsAt), \(secret.lastUsedAt), \(secret.lastAddress), \(secret.useCount))
             """)
     }
 
-    /// Writes name, description and state. A deleted token loses its secrets and stays as a tombstone (P7).
+    /// Writes what can change of a token. A deleted token loses its secrets and stays as a tombstone (P7).
     package func update(_ token: Token) throws(StorageError) {
         let state = LifecycleColumns(token.state)
         try connection.execute(
             """
             UPDATE tokens
-            SET name = \(token.name), description = \(token.description), state = \(state.state),
-                state_since = \(state.since), state_reason = \(state.reason)
+            SET owner = \(token.owner), name = \(token.name), description = \(token.description), state = \(state.state),
+                state_since = \(state.since), state_reason = \(state.reason), expires_at = \(token.expiresAt),
+                networks = \(token.networksText), rate_limit = \(token.rateLimitPerMinute)
             WHERE id = \(token.id) AND organization = \(token.organization)
             """)
         if case .deleted = token.state {
@@ -52,27 +58,53 @@ package struct TokenTable {
         }
     }
 
+    /// Writes when a secret ends.
+    package func update(_ secret: SecretRecord) throws(StorageError) {
+        try connection.execute("UPDATE secrets SET ends_at = \(secret.endsAt) WHERE digest = \(secret.digest)")
+    }
+
     /// Notes uses of a secret since the last note.
-    package func noteUse(of digest: SecretDigest, at moment: Timestamp, count: Int64) throws(StorageError) {
+    package func noteUse(
+        of digest: SecretDigest, at moment: Timestamp, from address: String?, count: Int64
+    ) throws(StorageError) {
         try connection.execute(
             """
-            UPDATE secrets SET last_used_at = \(moment), use_count = use_count + \(count) WHERE digest = \(digest)
+            UPDATE secrets SET last_used_at = \(moment), last_address = COALESCE(\(address), last_address),
+                use_count = use_count + \(count)
+            WHERE digest = \(digest)
             """)
     }
 
+    /// Keeps a secret under a newer master key from now on.
+    ///
+    /// - Returns: the token it belongs to; `nil` if it is not there under the old digest any more.
+    package func rekey(_ old: SecretDigest, to new: SecretDigest, keyNumber: Int) throws(StorageError) -> ID<Token>? {
+        try connection.row(
+            "UPDATE secrets SET digest = \(new), key_number = \(keyNumber) WHERE digest = \(old) RETURNING token"
+        )?.id("token")
+    }
+
     package func find(_ id: ID<Token>, in organization: ID<Organization>) throws(StorageError) -> Entry? {
-        try entries("t.organization = \(organization) AND t.id = \(id)", limit: 1).first
+        try entries("organization = \(organization) AND id = \(id) AND state <> 'deleted'", limit: 1).first
     }
 
-    package func find(_ digest: SecretDigest) throws(StorageError) -> Entry? {
-        try entries("s.digest = \(digest)", limit: 1).first
+    /// The token that a secret belongs to, with that secret alone.
+    package func find(_ digest: SecretDigest) throws(StorageError) -> (token: Token, secret: SecretRecord)? {
+        guard let row = try connection.row("SELECT \(raw: secretColumns) FROM secrets WHERE digest = \(digest)") else {
+            return nil
+        }
+        let secret = try SecretRecord(row)
+        guard let token = try tokens("id = \(secret.token)", limit: 1).first else { return nil }
+        return (token, secret)
     }
 
-    /// Tokens that are not deleted, with their newest secret, in the order of their ids, after that one.
+    /// Tokens that are not deleted, in the order of their ids, after that one.
     package func list(
-        in organization: ID<Organization>, after: ID<Token>?, limit: Int
+        in organization: ID<Organization>, owner: ID<Account>? = nil, after: ID<Token>?, limit: Int
     ) throws(StorageError) -> [Entry] {
-        try entries("t.organization = \(organization) AND t.id > \(after?.text ?? "")", limit: limit)
+        var condition: SQL = "organization = \(organization) AND id > \(after?.text ?? "") AND state <> 'deleted'"
+        if let owner { condition = "\(sql: condition) AND owner = \(owner)" }
+        return try entries(condition, limit: limit)
     }
 
     /// The name of each token, deleted ones included.
@@ -87,29 +119,73 @@ package struct TokenTable {
         return names
     }
 
-    /// All secrets of one token, for the roster; empty once it is deleted.
-    package func secrets(of id: ID<Token>) throws(StorageError) -> [Entry] {
-        try entries("t.id = \(id)", limit: 100)
+    /// One token whatever its organization, for the roster; `nil` once it is deleted.
+    package func findAnywhere(_ id: ID<Token>) throws(StorageError) -> Entry? {
+        try entries("id = \(id) AND state <> 'deleted'", limit: 1).first
     }
 
     /// All tokens that open ingest, for the roster.
     package func allForIngest() throws(StorageError) -> [Entry] {
-        try entries("t.kind IN ('app', 'api')", limit: Int.max)
+        let tokens = try tokens("kind IN ('app', 'api') AND state <> 'deleted'", limit: .max)
+        var secrets: [ID<Token>: [SecretRecord]] = [:]
+        for row in try connection.rows("SELECT \(raw: secretColumns) FROM secrets ORDER BY created_at DESC, digest") {
+            let secret = try SecretRecord(row)
+            secrets[secret.token, default: []].append(secret)
+        }
+        return tokens.map { Entry(token: $0, secrets: secrets[$0.id, default: []]) }
+    }
+
+    /// How many secrets stand under each master key.
+    package func countsByKey() throws(StorageError) -> [Int: Int64] {
+        var counts: [Int: Int64] = [:]
+        for row in try connection.rows("SELECT key_number, COUNT(*) AS count FROM secrets GROUP BY key_number") {
+            counts[Int(clamping: try row.integer("key_number"))] = try row.integer("count")
+        }
+        return counts
+    }
+
+    /// Drops the secrets under a master key that is given up.
+    ///
+    /// - Returns: the tokens they belonged to.
+    package func dropSecrets(underKey number: Int) throws(StorageError) -> [ID<Token>] {
+        try connection.rows("DELETE FROM secrets WHERE key_number = \(number) RETURNING token")
+            .map { row throws(StorageError) in try row.id("token") }
+    }
+
+    /// Drops at most that many secrets that ended before a moment; they are told apart from unknown ones no longer.
+    ///
+    /// - Returns: the tokens they belonged to.
+    package func dropEnded(before moment: Timestamp, limit: Int) throws(StorageError) -> [ID<Token>] {
+        try connection.rows(
+            """
+            DELETE FROM secrets WHERE digest IN (
+                SELECT digest FROM secrets WHERE ends_at < \(moment) ORDER BY digest LIMIT \(limit))
+            RETURNING token
+            """
+        ).map { row throws(StorageError) in try row.id("token") }
     }
 
     private func entries(_ condition: SQL, limit: Int) throws(StorageError) -> [Entry] {
+        try tokens(condition, limit: limit).map { token throws(StorageError) in
+            let rows = try connection.rows(
+                "SELECT \(raw: secretColumns) FROM secrets WHERE token = \(token.id) ORDER BY created_at DESC, digest")
+            return Entry(token: token, secrets: try rows.map(SecretRecord.init))
+        }
+    }
+
+    private func tokens(_ condition: SQL, limit: Int) throws(StorageError) -> [Token] {
         try connection.rows(
             """
-            SELECT t.id, t.organization, t.kind, t.webhook, t.owner, t.name, t.description, t.state, t.state_since,
-                t.state_reason, t.created_at, t.expires_at, s.digest, s.token, s.hint, s.created_at AS secret_created_at,
-                s.last_used_at, s.use_count
-            FROM tokens t JOIN secrets s ON s.token = t.id
-            WHERE \(sql: condition)
-            ORDER BY t.id, s.created_at DESC, s.digest LIMIT \(limit)
+            SELECT id, organization, kind, webhook, owner, name, description, state, state_since, state_reason, created_at,
+                expires_at, networks, rate_limit
+            FROM tokens WHERE \(sql: condition) ORDER BY id LIMIT \(limit)
             """
-        ).map(Entry.init)
+        ).map(Token.init)
     }
 }
+
+private let secretColumns: StaticString =
+    "digest, token, hint, key_number, created_at, ends_at, last_used_at, last_address, use_count"
 
 extension Token.Scope {
     fileprivate var webhook: ID<Webhook>? {
@@ -117,20 +193,21 @@ extension Token.Scope {
     }
 }
 
-extension TokenTable.Entry {
+extension SecretRecord {
     fileprivate init(_ row: Row) throws(StorageError) {
-        token = try Token(row)
-        guard let digest = SecretDigest(bytes: try row.bytes("digest")) else {
-            throw .unreadable("a digest has no 32 bytes")
-        }
-        secret = SecretRecord(
-            digest: digest, token: try row.id("token"), hint: try row.text("hint"),
-            createdAt: try row.timestamp("secret_created_at"), lastUsedAt: try row.optionalTimestamp("last_used_at"),
-            useCount: try row.integer("use_count"))
+        self.init(
+            digest: try row.digest("digest"), token: try row.id("token"), hint: try row.text("hint"),
+            keyNumber: Int(clamping: try row.integer("key_number")), createdAt: try row.timestamp("created_at"),
+            endsAt: try row.optionalTimestamp("ends_at"), lastUsedAt: try row.optionalTimestamp("last_used_at"),
+            lastAddress: try row.optionalText("last_address"), useCount: try row.integer("use_count"))
     }
 }
 
 extension Token {
+    fileprivate var networksText: String {
+        networks.map(\.text).joined(separator: ",")
+    }
+
     fileprivate init(_ row: Row) throws(StorageError) {
         let scope: Scope
         switch try row.text("kind") {
@@ -139,9 +216,15 @@ extension Token {
         case "management": scope = .management
         case let other: throw .unreadable("token kind \(other) is unknown")
         }
+        let networks = try row.text("networks").split(separator: ",").map { text throws(StorageError) in
+            // A network that cannot be read must not open the token to everybody.
+            guard let network = IPNetwork(String(text)) else { throw .unreadable("network \(text) is unknown") }
+            return network
+        }
         self.init(
             id: try row.id("id"), organization: try row.id("organization"), scope: scope, owner: try row.id("owner"),
             name: try row.label("name"), description: try row.label("description"), state: try row.lifecycle(),
-            createdAt: try row.timestamp("created_at"), expiresAt: try row.optionalTimestamp("expires_at"))
+            createdAt: try row.timestamp("created_at"), expiresAt: try row.optionalTimestamp("expires_at"),
+            networks: networks, rateLimitPerMinute: try row.optionalInteger("rate_limit"))
     }
 }
