@@ -51,7 +51,9 @@ package final class Appender: Sendable {
     private let activity: ActivityBook
     private let quota: QuotaBook
     private let queue = Mutex(Queue())
+    private let heldWeightMax: Int64
     private let ids: Mutex<OrderedIDSource>
+    private let heldIDs: Mutex<OrderedIDSource>
 
     private struct Queue {
         var batches: [PendingBatch] = []
@@ -95,8 +97,8 @@ package final class Appender: Sendable {
     private static let groupBytesMax = 64 << 20
 
     package init(
-        store: Store, clock: any WallClock, activity: ActivityBook, quota: QuotaBook, callsQueuedMax: Int, lastID: Int64,
-        logger: Logger
+        store: Store, clock: any WallClock, activity: ActivityBook, quota: QuotaBook, callsQueuedMax: Int,
+        heldWeightMax: Int64, lastID: Int64, lastHeldID: Int64, logger: Logger
     ) {
         self.store = store
         self.clock = clock
@@ -104,7 +106,9 @@ package final class Appender: Sendable {
         self.quota = quota
         self.callsQueuedMax = callsQueuedMax
         self.logger = logger
+        self.heldWeightMax = heldWeightMax
         ids = Mutex(OrderedIDSource(after: lastID))
+        heldIDs = Mutex(OrderedIDSource(after: lastHeldID))
     }
 
     /// Queues calls. Their answers come after the commit; at once, if there is no room in the queue.
@@ -117,7 +121,7 @@ package final class Appender: Sendable {
             return nil
         }
         if let verdict {
-            batch.done(batch.calls.map { _ in .refused(verdict) })
+            batch.done(batch.calls.map { .refused($0.admission.lapse ?? verdict) })
             return
         }
         askWriter()
@@ -184,6 +188,7 @@ package final class Appender: Sendable {
         kept.reserveCapacity(calls.count)
         let answers: [IngestAnswer] = try calls.map { call in
             let admission = call.admission
+            if let lapse = admission.lapse { return try keepAside(call, lapse, now, connection) }
             let organization = admission.organization
             let id: OrderedID<Event> = ids.withLock { $0.next(at: now) }
             if let key = admission.dedupeKey {
@@ -206,6 +211,15 @@ package final class Appender: Sendable {
             try UsageTable(connection).add(count, on: now.day, in: organization)
         }
         return answers
+    }
+
+    private func keepAside(
+        _ call: PendingCall, _ lapse: Rejection, _ now: Timestamp, _ connection: any Connection
+    ) throws -> IngestAnswer {
+        let id: OrderedID<HeldCall> = heldIDs.withLock { $0.next(at: now) }
+        let isKept = try HeldTable(connection).insert(
+            call.heldCall(id, lapse), body: call.body, weightMax: heldWeightMax)
+        return isKept ? .held(lapse, id) : .refused(lapse)
     }
 
     private func refuseForQuota(
@@ -232,7 +246,7 @@ package final class Appender: Sendable {
             // Nothing of this group is on disk, so nobody is told that it is.
             logger.error("calls could not be kept", metadata: ["calls": "\(calls.count)", "error": "\(error)"])
             let rejection: Rejection = (error as? StorageError) == .full ? .diskNearlyFull : .storageUnavailable
-            for batch in group.batches { batch.done(batch.calls.map { _ in .refused(rejection) }) }
+            for batch in group.batches { batch.done(batch.calls.map { .refused($0.admission.lapse ?? rejection) }) }
         }
         let gathering = queue.withLock { queue in
             queue.callCount -= calls.count
@@ -283,6 +297,15 @@ struct ThreadTimes {
 }
 
 extension PendingCall {
+    fileprivate func heldCall(_ id: OrderedID<HeldCall>, _ lapse: Rejection) -> HeldCall {
+        HeldCall(
+            id: id, organization: admission.organization, webhook: admission.webhook, token: admission.token,
+            owner: admission.owner, receivedAt: head.receivedAt, cause: lapse.cause, causeAt: lapse.causeAt,
+            remoteAddress: head.remoteAddress, query: head.query, contentType: admission.contentType,
+            headersText: head.headers.keptText, context: admission.context, basicUser: admission.basicUser,
+            dedupeKey: admission.dedupeKey, bodyBytes: Int64(body.count), bodySHA256: bodySHA256)
+    }
+
     fileprivate func event(_ id: OrderedID<Event>) -> Event {
         Event(
             id: id, organization: admission.organization, webhook: admission.webhook, token: admission.token,

@@ -2,13 +2,24 @@ import Domain
 import Storage
 import Synchronization
 
-/// Uses of tokens since they were last written down (D8). Written once a second, however many calls there were.
+/// Uses of tokens since they were last written down (D8, N5). Written once a second, however many calls there were.
 package final class ActivityBook: Sendable {
-    private let pending = Mutex<[SecretDigest: Use]>([:])
+    private let pending = Mutex<[Key: Use]>([:])
+    // Beyond this many different ones a second, addresses are not told apart.
+    private static let keysMax = 5_000
+
+    private struct Key: Hashable {
+        let digest: SecretDigest
+        let webhook: ID<Webhook>
+        var address: String
+    }
 
     private struct Use {
         let organization: ID<Organization>
+        let token: ID<Token>
         let owner: ID<Account>
+        /// What the secret is to be kept under from now on.
+        let newerDigest: SecretDigest?
         let at: Timestamp
         var count: Int64
 
@@ -19,16 +30,27 @@ package final class ActivityBook: Sendable {
         }
     }
 
-    package init() {}
+    private let keys: KeyCabinet
+
+    package init(keys: KeyCabinet) {
+        self.keys = keys
+    }
 
     /// Counts the calls that were kept, or were kept before. A refused call is no activity.
     func note(_ calls: some Sequence<(PendingCall, IngestAnswer)>, at now: Timestamp) {
         pending.withLock { pending in
             for (call, answer) in calls {
-                if case .refused = answer { continue }
+                switch answer {
+                case .accepted, .duplicate: break
+                case .held, .refused: continue
+                }
                 let admission = call.admission
-                let use = Use(organization: admission.organization, owner: admission.owner, at: now, count: 1)
-                pending[admission.digest] = use.joined(with: pending[admission.digest])
+                var key = Key(digest: admission.digest, webhook: admission.webhook, address: call.head.remoteAddress)
+                if pending.count >= Self.keysMax, pending[key] == nil { key.address = "" }
+                let use = Use(
+                    organization: admission.organization, token: admission.token, owner: admission.owner,
+                    newerDigest: admission.newerDigest, at: now, count: 1)
+                pending[key] = use.joined(with: pending[key])
             }
         }
     }
@@ -41,18 +63,39 @@ package final class ActivityBook: Sendable {
         }
         if uses.isEmpty { return }
         do {
+            let keyNumber = keys.currentNumber
             try await store.write { transaction in
-                for (digest, use) in uses {
-                    try TokenTable(transaction.connection).noteUse(of: digest, at: use.at, count: use.count)
-                    try AccountTable(transaction.connection)
-                        .noteTokenUse(by: use.owner, in: use.organization, at: use.at)
-                }
+                for (key, use) in uses { try Self.write(key, use, transaction) }
+                try Self.rekey(uses, to: keyNumber, transaction)
             }
         } catch {
             pending.withLock { pending in
                 pending.merge(uses) { newer, older in newer.joined(with: older) }
             }
             throw error
+        }
+    }
+
+    private static func write(_ key: Key, _ use: Use, _ transaction: Transaction) throws {
+        let connection = transaction.connection
+        let address = key.address.isEmpty ? nil : key.address
+        try TokenTable(connection).noteUse(of: key.digest, at: use.at, from: address, count: use.count)
+        try AccountTable(connection).noteTokenUse(by: use.owner, in: use.organization, at: use.at)
+        try CallCountTable(connection).add(
+            use.count,
+            to: CallCountTable.Key(
+                organization: use.organization, token: use.token.text, webhook: key.webhook.text, cause: "",
+                day: use.at.day, address: key.address), at: use.at)
+    }
+
+    // A digest can only be made anew when the caller shows the secret, so secrets move to a new master key as they are used.
+    private static func rekey(_ uses: [Key: Use], to keyNumber: Int, _ transaction: Transaction) throws {
+        var moves: [SecretDigest: SecretDigest] = [:]
+        for (key, use) in uses { moves[key.digest] = use.newerDigest }
+        for (old, new) in moves {
+            if let token = try TokenTable(transaction.connection).rekey(old, to: new, keyNumber: keyNumber) {
+                transaction.announce(.token(token))
+            }
         }
     }
 }

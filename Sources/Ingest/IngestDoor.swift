@@ -17,6 +17,7 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     private let room: IngestRoom
     private let number: Int
     private let remoteAddress: String
+    private let isBehindProxy: Bool
     private var state = State.idle
     private var context: ChannelHandlerContext?
     /// Parts that were not looked at yet: they came while an answer was due, or while answers piled up that nobody took.
@@ -77,6 +78,7 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         self.room = room
         self.number = number
         self.remoteAddress = remoteAddress
+        isBehindProxy = !room.settings.trustedProxies.isEmpty
         deadline = .now() + room.settings.headTime
     }
 
@@ -242,15 +244,21 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         }
         let call = CallHead(
             webhook: target.webhook, query: target.query,
-            headers: CallHeaders(head.headers.map { (name: $0.name, value: $0.value) }), remoteAddress: remoteAddress,
+            headers: CallHeaders(head.headers.map { (name: $0.name, value: $0.value) }), remoteAddress: caller(head),
             receivedAt: now)
         admit(call, framing, manner, length)
+    }
+
+    private func caller(_ head: HTTPRequestHead) -> String {
+        guard isBehindProxy else { return remoteAddress }
+        let hops = head.headers[canonicalForm: "X-Forwarded-For"].map(String.init)
+        return TrustedProxies.caller(peer: remoteAddress, forwarded: hops, trusted: room.settings.trustedProxies)
     }
 
     private func admit(_ call: CallHead, _ framing: Framing, _ manner: Manner, _ length: Int) {
         do throws(Refusal) {
             let admission = try room.pipeline.admit(call, bodyBytes: length, memo: &memo)
-            guard room.load.reserve(bytes: length) else { throw Refusal(.overloaded) }
+            guard room.load.reserve(bytes: length) else { throw Refusal(admission.lapse ?? .overloaded) }
             bytesReserved = length
             state = .receiving(Request(head: call, admission: admission, manner: manner))
             if framing.asksToContinue {
@@ -297,7 +305,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             // A credential changed since the head came in: judge again, so that no body outlives a revocation.
             if !room.pipeline.isCurrent(request.admission) {
                 var none: AuthorizationMemo?
-                request.admission = try room.pipeline.admit(request.head, bodyBytes: bytesReserved, memo: &none)
+                request.admission = try room.pipeline.admit(
+                    request.head, bodyBytes: bytesReserved, memo: &none, isAgain: true)
             }
         } catch {
             releaseBody()
@@ -316,8 +325,9 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         bytesReserved = 0
     }
 
-    private func give(up request: Request, _ rejection: Rejection) {
+    private func give(up request: Request, _ reason: Rejection) {
         releaseBody()
+        let rejection = request.admission.lapse ?? reason
         room.pipeline.noteRefused(rejection, PendingCall(request.admission, head: request.head, body: Data()))
         begin(refusing: room.reply(.refused(rejection)), request.manner, .max)
     }

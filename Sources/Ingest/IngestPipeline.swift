@@ -29,10 +29,11 @@ package struct AuthorizationMemo: Sendable {
     fileprivate let value: String
     fileprivate let identity: Identity
 
-    fileprivate struct Identity {
+    fileprivate struct Identity: Sendable {
         let method: AuthMethodName
-        let kind: SecretKind
         let digest: SecretDigest
+        /// The digest under the newest master key, if the secret is still kept under an older one.
+        let newerDigest: SecretDigest?
         let user: String?
     }
 }
@@ -41,6 +42,8 @@ package struct AuthorizationMemo: Sendable {
 package struct Admission: Sendable {
     let token: ID<Token>
     let digest: SecretDigest
+    /// The digest it is kept under from now on, if that is to change.
+    let newerDigest: SecretDigest?
     let owner: ID<Account>
     let organization: ID<Organization>
     let webhook: ID<Webhook>
@@ -51,6 +54,8 @@ package struct Admission: Sendable {
     let dedupeKey: String?
     /// The roster's generation when the verdict was made.
     let generation: Int
+    /// Why the call is refused all the same and only kept aside (N3); `nil` for a good call.
+    let lapse: Rejection?
 }
 
 /// Why a call is refused, and whose call it was as far as that is known; for the ledger.
@@ -59,6 +64,7 @@ package struct Refusal: Error, Sendable {
     var organization: ID<Organization>?
     var token: ID<Token>?
     var basicUser: String?
+    var held: OrderedID<HeldCall>?
 
     init(_ rejection: Rejection) {
         self.rejection = rejection
@@ -78,23 +84,27 @@ package enum IngestAnswer: Hashable, Sendable {
     case accepted(OrderedID<Event>)
     /// Its dedupe key stands for an event that is on disk already.
     case duplicate(OrderedID<Event>)
+    /// Refused, and kept aside under that id (N3).
+    case held(Rejection, OrderedID<HeldCall>)
     case refused(Rejection)
 }
 
 /// The way of one call: find, authenticate, admit, append, answer.
 package struct IngestPipeline: Sendable {
     private let roster: Roster
-    private let keys: [DigestKey]
+    private let keys: KeyCabinet
     private let appender: Appender
     private let ledger: Ledger
     private let load: IngestLoad
+    private let rates: RateBook
     private let bodyBytesMax: Int
 
     package init(
-        roster: Roster, keyRing: KeyRing, appender: Appender, ledger: Ledger, load: IngestLoad, bodyBytesMax: Int
+        roster: Roster, keys: KeyCabinet, appender: Appender, ledger: Ledger, load: IngestLoad, bodyBytesMax: Int
     ) {
         self.roster = roster
-        keys = keyRing.keys.reversed().map(\.digestKey)
+        self.keys = keys
+        rates = RateBook()
         self.appender = appender
         self.ledger = ledger
         self.load = load
@@ -116,7 +126,11 @@ package struct IngestPipeline: Sendable {
                 appender.submit(PendingBatch(calls: [pending]) { continuation.resume(returning: $0.first) })
             }
             let answer = outcome ?? .refused(.storageUnavailable)
-            if case .refused(let rejection) = answer { throw refusal(rejection, of: pending) }
+            switch answer {
+            case .accepted, .duplicate: return answer
+            case .held(let rejection, let id): noteRefused(rejection, pending, held: id)
+            case .refused(let rejection): noteRefused(rejection, pending)
+            }
             return answer
         } catch {
             note(error, head)
@@ -129,30 +143,42 @@ package struct IngestPipeline: Sendable {
     /// - Parameters:
     ///   - bodyBytes: the length of the body as far as it is known.
     ///   - memo: what the connection's last call left behind, for the next one.
+    ///   - isAgain: whether the same call was admitted before, and counts against the token's rate already.
     package func admit(
-        _ head: CallHead, bodyBytes: Int, memo: inout AuthorizationMemo?
+        _ head: CallHead, bodyBytes: Int, memo: inout AuthorizationMemo?, isAgain: Bool = false
     ) throws(Refusal) -> Admission {
         let generation = roster.generation
         let signals = try Signals(head.headers)
         if let query = head.query, Self.holdsToken(query) { throw Refusal(.tokenInQuery) }
 
         let webhook = roster.webhook(head.webhook)
-        let identity = try identify(signals.authorization, memo: &memo, at: webhook)
-        guard let standing = roster.standing(of: identity.digest) else {
-            throw unattributed(identity.kind == .app || identity.kind == .api ? .unknownToken : .wrongKindOfToken, webhook)
-        }
+        let (identity, standing) = try identify(signals.authorization, memo: &memo, at: webhook)
         let token = standing.token
         guard let webhook else { throw Refusal(.unknownWebhook, by: token, user: identity.user) }
-        if let rejection = Self.verdict(on: token, standing, at: webhook, by: identity.method, now: head.receivedAt) {
-            throw Refusal(rejection, by: token, user: identity.user)
+        let lapse = Self.lapse(of: token, standing, now: head.receivedAt)
+        if let fault = Self.fault(in: token, standing, at: webhook, by: identity.method, head) {
+            // Who may not call at all learns no more than that.
+            throw Refusal(fault.status == 401 ? fault : lapse ?? fault, by: token, user: identity.user)
         }
-        if bodyBytes > bodyBytesMax { throw Refusal(.bodyTooLarge, by: token, user: identity.user) }
-        if let obstacle = load.obstacle { throw Refusal(obstacle, by: token, user: identity.user) }
+        if let lapse {
+            guard standing.holdsCalls, bodyBytes <= bodyBytesMax, load.obstacle == nil else {
+                throw Refusal(lapse, by: token, user: identity.user)
+            }
+        } else {
+            if bodyBytes > bodyBytesMax { throw Refusal(.bodyTooLarge, by: token, user: identity.user) }
+            if let obstacle = load.obstacle { throw Refusal(obstacle, by: token, user: identity.user) }
+            if let limit = token.rateLimitPerMinute, !isAgain,
+                let refusal = rates.refusal(of: token.id, perMinute: limit, at: head.receivedAt)
+            {
+                throw Refusal(refusal, by: token, user: identity.user)
+            }
+        }
         return Admission(
-            token: token.id, digest: identity.digest, owner: token.owner, organization: token.organization,
+            token: token.id, digest: identity.digest, newerDigest: identity.newerDigest, owner: token.owner,
+            organization: token.organization,
             webhook: webhook.id, dailyQuota: standing.dailyQuota, basicUser: identity.user,
             contentType: signals.contentType, context: signals.context, dedupeKey: signals.dedupeKey,
-            generation: generation)
+            generation: generation, lapse: lapse)
     }
 
     /// Whether a verdict still holds: nothing that it rests on has changed since.
@@ -176,8 +202,12 @@ package struct IngestPipeline: Sendable {
     }
 
     /// Has a call listed that was admitted and then could not be kept.
-    package func noteRefused(_ rejection: Rejection, _ call: PendingCall) {
-        note(refusal(rejection, of: call), call.head)
+    ///
+    /// - Parameter held: under which id it is kept aside, if it is.
+    package func noteRefused(_ rejection: Rejection, _ call: PendingCall, held: OrderedID<HeldCall>? = nil) {
+        var refusal = refusal(rejection, of: call)
+        refusal.held = held
+        note(refusal, call.head)
     }
 
     private func refusal(_ rejection: Rejection, of call: PendingCall) -> Refusal {
@@ -190,20 +220,26 @@ package struct IngestPipeline: Sendable {
 
     private func identify(
         _ authorization: String?, memo: inout AuthorizationMemo?, at webhook: Webhook?
-    ) throws(Refusal) -> AuthorizationMemo.Identity {
+    ) throws(Refusal) -> (AuthorizationMemo.Identity, Roster.Standing) {
         guard let authorization else { throw unattributed(.noCredential, webhook) }
-        if let memo, memo.value == authorization { return memo.identity }
+        // What is remembered no longer holds once the secret was taken away or moved to another master key.
+        if let memo, memo.value == authorization, let standing = roster.standing(of: memo.identity.digest) {
+            return (memo.identity, standing)
+        }
         guard let presented = AllMethods.read(authorization: authorization) else {
             throw unattributed(.malformedCredential, webhook)
         }
-        let digests = keys.map { presented.secret.digest(under: $0) }
-        guard let digest = digests.first(where: { roster.standing(of: $0) != nil }) ?? digests.first else {
-            throw unattributed(.unknownToken, webhook)
+        let digests = keys.digests(of: presented.secret)
+        for digest in digests {
+            guard let standing = roster.standing(of: digest) else { continue }
+            let identity = AuthorizationMemo.Identity(
+                method: presented.method, digest: digest, newerDigest: digest == digests.first ? nil : digests.first,
+                user: presented.user)
+            memo = AuthorizationMemo(value: authorization, identity: identity)
+            return (identity, standing)
         }
-        let identity = AuthorizationMemo.Identity(
-            method: presented.method, kind: presented.secret.kind, digest: digest, user: presented.user)
-        memo = AuthorizationMemo(value: authorization, identity: identity)
-        return identity
+        let opensIngest = presented.secret.kind == .app || presented.secret.kind == .api
+        throw unattributed(opensIngest ? .unknownToken : .wrongKindOfToken, webhook)
     }
 
     private func unattributed(_ rejection: Rejection, _ webhook: Webhook?) -> Refusal {
@@ -212,20 +248,24 @@ package struct IngestPipeline: Sendable {
         return refusal
     }
 
-    private static func verdict(
-        on token: Token, _ standing: Roster.Standing, at webhook: Webhook, by method: AuthMethodName, now: Timestamp
-    ) -> Rejection? {
-        switch token.state {
-        case .active: break
-        case .inactive(let since, _): return .tokenInactive(since: since)
-        case .deleted: return .unknownToken
-        }
+    /// What somebody can put right later: the token or its owner is switched off, or the token has expired.
+    private static func lapse(of token: Token, _ standing: Roster.Standing, now: Timestamp) -> Rejection? {
+        if case .inactive(let since, _) = token.state { return .tokenInactive(since: since) }
         if let end = token.expiresAt, end <= now { return .tokenExpired(at: end) }
         switch standing.owner {
-        case .active: break
+        case .active: return nil
         case .inactive(let since, _): return .ownerInactive(since: since)
         case .deleted(let at): return .ownerInactive(since: at)
         }
+    }
+
+    /// What is wrong with a call apart from a lapse.
+    private static func fault(
+        in token: Token, _ standing: Roster.Standing, at webhook: Webhook, by method: AuthMethodName, _ head: CallHead
+    ) -> Rejection? {
+        if case .deleted = token.state { return .unknownToken }
+        if let end = standing.secretEndsAt, end <= head.receivedAt { return .secretEnded(at: end) }
+        guard token.allows(from: head.remoteAddress) else { return .networkNotAllowed }
         guard webhook.accepts.contains(method) else { return .methodNotAccepted }
         guard webhook.organization == token.organization else { return .webhookOfAnotherOrganization }
         if case .app(let own) = token.scope, own != webhook.id { return .tokenOfAnotherWebhook }

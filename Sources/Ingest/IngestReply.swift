@@ -14,7 +14,7 @@ struct IngestReply {
         switch answer {
         case .accepted(let id): self.init(status: 202, event: id)
         case .duplicate(let id): self.init(status: 200, event: id)
-        case .refused(let rejection): self.init(rejection, dailyQuota: dailyQuota, now: now)
+        case .refused(let rejection), .held(let rejection, _): self.init(rejection, dailyQuota: dailyQuota, now: now)
         }
     }
 
@@ -73,15 +73,23 @@ struct IngestReply {
         case 405:
             head += "Allow: POST\r\n"
         case 429:
-            let tomorrow = Timestamp(seconds: (now.day + 1) * 86_400)
-            let seconds = max(1, tomorrow.since(now).microseconds / 1_000_000)
-            head += "Retry-After: \(seconds)\r\nRateLimit: \"daily\";r=0;t=\(seconds)\r\n"
-            head += "RateLimit-Policy: \"daily\";q=\(dailyQuota ?? 0);w=86400\r\n"
+            head += Self.limitFields(rejection, dailyQuota: dailyQuota, now: now)
         case 503:
             head += "Retry-After: \(rejection == .diskNearlyFull ? 30 : 2)\r\n"
         default:
             break
         }
         self.head = head + "Date: "
+    }
+
+    private static func limitFields(_ rejection: Rejection, dailyQuota: Int64?, now: Timestamp) -> String {
+        if case .rateLimited(let limit, let seconds) = rejection {
+            return "Retry-After: \(seconds)\r\nRateLimit: \"minute\";r=0;t=\(seconds)\r\n"
+                + "RateLimit-Policy: \"minute\";q=\(limit);w=60\r\n"
+        }
+        let tomorrow = Timestamp(seconds: (now.day + 1) * 86_400)
+        let seconds = max(1, tomorrow.since(now).microseconds / 1_000_000)
+        return "Retry-After: \(seconds)\r\nRateLimit: \"daily\";r=0;t=\(seconds)\r\n"
+            + "RateLimit-Policy: \"daily\";q=\(dailyQuota ?? 0);w=86400\r\n"
     }
 }

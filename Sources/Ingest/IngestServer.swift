@@ -16,6 +16,8 @@ package struct IngestSettings: Sendable {
     package var threads: Int
     package var bodyBytesMax: Int
     package var connectionsMax: Int
+    /// Proxies whose word about the caller's address is taken.
+    package var trustedProxies: [IPNetwork] = []
     /// For the head of a request, from its first byte.
     package var headTime: TimeAmount = .seconds(10)
     /// For a whole request, from its head.
@@ -258,7 +260,11 @@ final class IngestRoom {
     private func settle(_ handed: [Handed], _ answers: [IngestAnswer]) {
         for (handed, answer) in zip(handed, answers) {
             load.release(bytes: handed.bytesReserved)
-            if case .refused(let rejection) = answer { pipeline.noteRefused(rejection, handed.call) }
+            switch answer {
+            case .accepted, .duplicate: break
+            case .held(let rejection, let id): pipeline.noteRefused(rejection, handed.call, held: id)
+            case .refused(let rejection): pipeline.noteRefused(rejection, handed.call)
+            }
             doors[handed.door]?.finish(answer, dailyQuota: handed.call.admission.dailyQuota)
         }
     }

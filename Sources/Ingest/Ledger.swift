@@ -36,7 +36,7 @@ package final class Ledger: Sendable {
             id: ids.withLock { $0.next(at: now) }, organization: refusal.organization ?? roster.home, receivedAt: now,
             webhook: webhook.map { String($0.prefix(64)) }, token: refusal.token, cause: rejection.cause,
             causeAt: rejection.causeAt, status: rejection.status, remoteAddress: remoteAddress,
-            basicUser: refusal.basicUser, count: 1)
+            basicUser: refusal.basicUser, count: 1, held: refusal.held)
         waiting.withLock { waiting in
             if waiting.singles.count < Self.singlesMax {
                 waiting.singles.append(call)
@@ -46,7 +46,7 @@ package final class Ledger: Sendable {
             if waiting.repeated[key] == nil, waiting.repeated.count >= Self.keysMax {
                 // Too many different ones: only the cause and the organization are told apart.
                 key = Key(cause: call.cause, webhook: nil, token: nil)
-                (call.webhook, call.token, call.basicUser) = (nil, nil, nil)
+                (call.webhook, call.token, call.basicUser, call.held) = (nil, nil, nil, nil)
                 call.organization = roster.home
             }
             call.count += waiting.repeated[key]?.count ?? 0
@@ -63,7 +63,13 @@ package final class Ledger: Sendable {
         let calls = taken.singles + taken.repeated.values
         if calls.isEmpty { return }
         do {
-            try await store.write { try CallTable($0.connection).insert(calls) }
+            let counts = counts(calls)
+            try await store.write { transaction in
+                try CallTable(transaction.connection).insert(calls)
+                for (key, count) in counts {
+                    try CallCountTable(transaction.connection).add(count.calls, to: key, at: count.lastAt)
+                }
+            }
         } catch {
             waiting.withLock { waiting in
                 waiting.singles = Array((taken.singles + waiting.singles).prefix(Self.singlesMax))
@@ -75,5 +81,20 @@ package final class Ledger: Sendable {
             }
             throw error
         }
+    }
+
+    // Webhooks are counted by name only if there is one of that name: what callers make up must not fill the table.
+    private func counts(_ calls: [RefusedCall]) -> [CallCountTable.Key: (calls: Int64, lastAt: Timestamp)] {
+        var counts: [CallCountTable.Key: (calls: Int64, lastAt: Timestamp)] = [:]
+        for call in calls {
+            guard let organization = call.organization else { continue }
+            let webhook = call.webhook.flatMap { roster.webhook($0) }
+            let key = CallCountTable.Key(
+                organization: organization, token: call.token?.text ?? "", webhook: webhook?.id.text ?? "",
+                cause: call.cause, day: call.receivedAt.day, address: "")
+            let before = counts[key]
+            counts[key] = ((before?.calls ?? 0) + call.count, max(before?.lastAt ?? call.receivedAt, call.receivedAt))
+        }
+        return counts
     }
 }

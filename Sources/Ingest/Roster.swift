@@ -12,18 +12,26 @@ package final class Roster: CredentialObserver {
     private struct State {
         var organizations: [ID<Organization>: Organization] = [:]
         var webhooks: [String: Webhook] = [:]
-        var tokens: [SecretDigest: Token] = [:]
+        var tokens: [SecretDigest: Holder] = [:]
         var digests: [ID<Token>: [SecretDigest]] = [:]
         var members: [MemberKey: Lifecycle] = [:]
         var home: ID<Organization>?
 
-        mutating func replace(_ id: ID<Token>, with entries: [TokenTable.Entry]) {
+        mutating func replace(_ id: ID<Token>, with entry: TokenTable.Entry?) {
             for digest in digests.removeValue(forKey: id) ?? [] { tokens[digest] = nil }
-            for entry in entries where entry.token.scope != .management {
-                tokens[entry.secret.digest] = entry.token
-                digests[id, default: []].append(entry.secret.digest)
+            guard let entry, entry.token.scope != .management else { return }
+            for secret in entry.secrets {
+                tokens[secret.digest] = Holder(token: entry.token, endsAt: secret.endsAt, keyNumber: secret.keyNumber)
+                digests[id, default: []].append(secret.digest)
             }
         }
+    }
+
+    /// Whom a secret belongs to.
+    private struct Holder {
+        let token: Token
+        let endsAt: Timestamp?
+        let keyNumber: Int
     }
 
     private struct MemberKey: Hashable {
@@ -45,10 +53,7 @@ package final class Roster: CredentialObserver {
             let key = MemberKey(organization: membership.organization, account: membership.account)
             state.members[key] = membership.state
         }
-        for entry in try TokenTable(connection).allForIngest() {
-            state.tokens[entry.secret.digest] = entry.token
-            state.digests[entry.token.id, default: []].append(entry.secret.digest)
-        }
+        for entry in try TokenTable(connection).allForIngest() { state.replace(entry.token.id, with: entry) }
         self.state = Mutex(state)
     }
 
@@ -80,19 +85,25 @@ package final class Roster: CredentialObserver {
     /// What stands here about a caller's secret.
     struct Standing {
         let token: Token
+        /// When this secret of the token ends, or has ended (N6).
+        let secretEndsAt: Timestamp?
+        let keyNumber: Int
         let owner: Lifecycle
         let dailyQuota: Int64?
+        let holdsCalls: Bool
     }
 
     func standing(of digest: SecretDigest) -> Standing? {
         state.withLock { state in
-            guard let token = state.tokens[digest] else { return nil }
+            guard let holder = state.tokens[digest] else { return nil }
+            let token = holder.token
+            let organization = state.organizations[token.organization]
             let member = MemberKey(organization: token.organization, account: token.owner)
             return Standing(
-                token: token,
+                token: token, secretEndsAt: holder.endsAt, keyNumber: holder.keyNumber,
                 // An owner who is no member any more opens nothing.
                 owner: state.members[member] ?? .deleted(at: token.createdAt),
-                dailyQuota: state.organizations[token.organization]?.dailyQuota)
+                dailyQuota: organization?.dailyQuota, holdsCalls: organization?.holdsCalls ?? false)
         }
     }
 
@@ -113,8 +124,8 @@ package final class Roster: CredentialObserver {
                 let webhook = try WebhookTable(connection).findAnywhere(id)
                 updates.append { $0.webhooks[id.text] = webhook }
             case .token(let id):
-                let entries = try TokenTable(connection).secrets(of: id)
-                updates.append { $0.replace(id, with: entries) }
+                let entry = try TokenTable(connection).findAnywhere(id)
+                updates.append { $0.replace(id, with: entry) }
             case .membership(let organization, let account):
                 let membership = try AccountTable(connection).find(account, in: organization)?.membership
                 updates.append {

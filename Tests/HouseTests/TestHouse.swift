@@ -49,7 +49,8 @@ final class TestHouse: Sendable {
         let clock = HandClock()
         let store = try await House.openStore(settings, clock: clock, progress: { _ in })
         let keyRing = KeyRing.random()
-        let desk = try await Desk(store: store, clock: clock, keyRing: keyRing, ingestURL: "http://127.0.0.1:1")
+        let desk = try await Desk(
+            store: store, clock: clock, keys: KeyCabinet(keyRing), ingestURL: "http://127.0.0.1:1")
         let made = try await Installation(desk).make()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let house = try await House(
