@@ -7,18 +7,30 @@ import Synchronization
 package final class Desk: Sendable {
     package let store: Store
     package let clock: any WallClock
-    package let keyRing: KeyRing
+    package let keys: KeyCabinet
     /// Where callers reach ingest, without a slash at the end: `http://127.0.0.1:8080`.
     package let ingestURL: String
+    /// Where people reach the admin listener, without a slash at the end.
+    package let adminURL: String
     private let auditIDs: Mutex<OrderedIDSource>
+    private let eventIDs: Mutex<OrderedIDSource>
+    private let auditRoot = Mutex<Data?>(nil)
 
-    package init(store: Store, clock: any WallClock, keyRing: KeyRing, ingestURL: String) async throws {
+    package init(
+        store: Store, clock: any WallClock, keys: KeyCabinet, ingestURL: String,
+        adminURL: String = "http://127.0.0.1:8081"
+    ) async throws {
         self.store = store
         self.clock = clock
-        self.keyRing = keyRing
+        self.keys = keys
         self.ingestURL = ingestURL
-        let last = try await store.read { try AuditTable($0).lastNumber() }
-        auditIDs = Mutex(OrderedIDSource(after: last))
+        self.adminURL = adminURL
+        let (lastEntry, lastEvent) = try await store.read {
+            (try AuditTable($0).lastNumber(), try EventTable($0).lastNumber())
+        }
+        auditIDs = Mutex(OrderedIDSource(after: lastEntry))
+        // Another node number than ingest's, so that both can hand out ids at the same time.
+        eventIDs = Mutex(OrderedIDSource(node: 1, after: lastEvent))
     }
 
     /// Does one act: checks the permission, then runs one transaction that also writes the audit entry.
@@ -29,10 +41,8 @@ package final class Desk: Sendable {
         _ work: @escaping @Sendable (Act) throws -> Answer
     ) async throws -> Answer {
         try actor.require(permission)
-        return try await reportingOurErrors {
-            try await store.write { transaction in
-                try work(Act(desk: self, actor: actor, transaction: transaction, now: self.clock.now()))
-            }
+        return try await write { transaction in
+            try work(Act(desk: self, actor: actor, transaction: transaction, now: self.clock.now()))
         }
     }
 
@@ -42,7 +52,17 @@ package final class Desk: Sendable {
         _ work: @escaping @Sendable (any Connection) throws -> Answer
     ) async throws -> Answer {
         try actor.require(permission)
-        return try await reportingOurErrors { try await store.read(work) }
+        return try await read(work)
+    }
+
+    /// Runs a transaction in which nobody acts who is known yet.
+    func write<Answer: Sendable>(_ work: @escaping @Sendable (Transaction) throws -> Answer) async throws -> Answer {
+        try await reportingOurErrors { try await store.write(work) }
+    }
+
+    /// Reads without an actor.
+    func read<Answer: Sendable>(_ work: @escaping @Sendable (any Connection) throws -> Answer) async throws -> Answer {
+        try await reportingOurErrors { try await store.read(work) }
     }
 
     /// The address callers post to.
@@ -50,8 +70,59 @@ package final class Desk: Sendable {
         "\(ingestURL)/in/\(webhook.text)"
     }
 
-    func nextAuditID(at now: Timestamp) -> OrderedID<AuditEntry> {
-        auditIDs.withLock { $0.next(at: now) }
+    /// Draws the id of an event that comes by another way than ingest.
+    func nextEventID(at now: Timestamp) -> OrderedID<Event> {
+        eventIDs.withLock { $0.next(at: now) }
+    }
+
+    /// Writes an entry behind the last one of its organization's audit log (N8), inside the transaction of the act.
+    func record(
+        _ action: AuditEntry.Action, _ subject: String, _ details: [String: String], in organization: ID<Organization>,
+        by actor: ID<Account>?, with token: ID<Token>?, at now: Timestamp, _ connection: any Connection
+    ) throws {
+        let entry = AuditEntry(
+            id: auditIDs.withLock { $0.next(at: now) }, organization: organization, at: now, actor: actor,
+            actorToken: token, action: action, subject: subject, details: details)
+        try AuditTable(connection).append(entry, key: auditKey(of: organization, connection))
+    }
+
+    /// The key that an organization's audit log is written under.
+    func auditKey(of organization: ID<Organization>, _ connection: any Connection) throws -> AuditKey {
+        AuditKey(root: try auditRoot(connection), organization: organization)
+    }
+
+    /// Links entries that were written before there was a chain; does nothing from the second start on.
+    package func adoptAuditLog() async throws {
+        while try await store.write({ [self] transaction in
+            try AuditTable(transaction.connection).adopt(limit: 1000) { organization throws(StorageError) in
+                do {
+                    return try auditKey(of: organization, transaction.connection)
+                } catch {
+                    throw (error as? StorageError) ?? .unreadable("\(error)")
+                }
+            }
+        }) > 0 {}
+    }
+
+    static let auditRootPurpose = "installation/audit-root"
+
+    private func auditRoot(_ connection: any Connection) throws -> Data {
+        if let root = auditRoot.withLock({ $0 }) { return root }
+        let table = InstallationTable(connection)
+        let root: Data
+        if let sealed = try table.value(.auditRoot) {
+            guard let opened = keys.ring.open(SealedText(bytes: sealed), for: Self.auditRootPurpose) else {
+                throw StorageError.unreadable("the audit key cannot be opened with these master keys")
+            }
+            root = opened
+        } else {
+            root = MasterKey.random(number: 1).bytes
+            try table.set(.auditRoot, try keys.ring.seal(root, for: Self.auditRootPurpose).bytes)
+            // Not kept at hand yet: the transaction may still be rolled back.
+            return root
+        }
+        auditRoot.withLock { $0 = root }
+        return root
     }
 
     private func reportingOurErrors<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
@@ -71,22 +142,36 @@ package struct Actor: Sendable {
     package let organization: ID<Organization>
     package let account: ID<Account>
     package let role: Role
-    /// The management token that speaks for the account; `nil` for Inlet's own rules.
+    /// The management token that speaks for the account; `nil` in a session and for Inlet's own rules.
     package let token: ID<Token>?
+    package let session: ID<Session>?
+    /// Whether the organization is the one that was made first, whose owners steer the whole server.
+    package let isAtHome: Bool
 
-    package init(organization: ID<Organization>, account: ID<Account>, role: Role, token: ID<Token>?) {
+    package init(
+        organization: ID<Organization>, account: ID<Account>, role: Role, token: ID<Token>?, session: ID<Session>? = nil,
+        isAtHome: Bool = false
+    ) {
         self.organization = organization
         self.account = account
         self.role = role
         self.token = token
+        self.session = session
+        self.isAtHome = isAtHome
     }
 
     /// Whether the role allows it.
     package func may(_ permission: Permission) -> Bool {
-        role.allows(permission)
+        role.allows(permission) && (permission != .manageInstallation || isAtHome)
     }
 
-    func require(_ permission: Permission) throws(OperationError) {
+    /// What the role allows, in the order of the list.
+    package var permissions: [Permission] {
+        Permission.allCases.filter { may($0) }
+    }
+
+    /// - Throws: ``OperationError/forbidden(_:)`` unless the role allows it.
+    package func require(_ permission: Permission) throws(OperationError) {
         guard may(permission) else { throw .forbidden(permission) }
     }
 }
@@ -103,15 +188,13 @@ struct Act {
 
     /// Writes the audit entry of this act (N8).
     func record(_ action: AuditEntry.Action, _ subject: String, _ details: [String: String] = [:]) throws {
-        try AuditTable(connection).insert(
-            AuditEntry(
-                id: desk.nextAuditID(at: now), organization: organization, at: now, actor: actor.account,
-                actorToken: actor.token, action: action, subject: subject, details: details))
+        try desk.record(
+            action, subject, details, in: organization, by: actor.account, with: actor.token, at: now, connection)
     }
 }
 
 /// Why an operation did not happen; for the person or program that asked.
-package enum OperationError: Error, Hashable, Sendable {
+package enum OperationError: Error, Sendable {
     /// No management token, or one that opens nothing.
     case unauthenticated
     /// The actor's role lacks that permission.
@@ -122,6 +205,12 @@ package enum OperationError: Error, Hashable, Sendable {
     case invalid(field: String, String)
     /// The thing is not in a state that allows it; stable code and words.
     case conflict(code: String, String)
+    /// The account has tokens (D9).
+    case accountHasTokens([TokenTable.Entry])
+    /// The login, the password or the code is wrong; stable code.
+    case signInFailed(code: String, String)
+    /// Too many attempts; seconds until the next one counts.
+    case tooManyAttempts(seconds: Int64)
     /// The database does not answer. Trying again may help.
     case unavailable(String)
     /// A defect of this program; details are for its log.

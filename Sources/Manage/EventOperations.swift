@@ -82,23 +82,56 @@ package struct EventOperations: Sendable {
         }
     }
 
+    /// Which calls to list; all where `nil`.
+    package struct CallQuery: Sendable {
+        package var outcome: Outcome?
+        /// Id, or a name that only one has; or what a caller wrote that is none.
+        package var webhook: String?
+        package var token: String?
+        /// A cause of refusal.
+        package var cause: String?
+        package var from: Timestamp?
+        package var to: Timestamp?
+
+        package init(
+            outcome: Outcome? = nil, webhook: String? = nil, token: String? = nil, cause: String? = nil,
+            from: Timestamp? = nil, to: Timestamp? = nil
+        ) {
+            self.outcome = outcome
+            self.webhook = webhook
+            self.token = token
+            self.cause = cause
+            self.from = from
+            self.to = to
+        }
+    }
+
     /// Calls newest first; both kinds unless one is asked for (N2).
     package func calls(
-        outcome: Outcome?, after: String?, limit: Int?, _ actor: Actor
+        _ query: CallQuery, after: String?, limit: Int?, _ actor: Actor
     ) async throws -> Page<Call> {
         let limit = try Limits.page(limit)
         let before = try Self.callCursor(after)
+        let outcome = query.cause == nil ? query.outcome : .refused
+        if let cause = query.cause, !Rejection.causes.contains(cause) {
+            throw OperationError.invalid(
+                field: "cause", "must be one of: \(Rejection.causes.joined(separator: ", ")).")
+        }
+        if query.cause != nil, query.outcome == .accepted {
+            throw OperationError.invalid(field: "cause", "belongs to refused calls alone.")
+        }
         return try await desk.look(actor, .readCalls) { connection in
+            let filter = try Self.filter(query, in: actor.organization, connection)
             var calls: [Call] = []
             if outcome != .refused {
                 let events = try EventTable(connection).list(
-                    in: actor.organization, webhook: nil, before: before.map(OrderedID.init(number:)), limit: limit + 1)
+                    in: actor.organization, filter, before: before, limit: limit + 1)
                 let names = try TokenTable(connection).names(of: Set(events.map(\.token)), in: actor.organization)
                 calls += events.map { .accepted($0, tokenName: names[$0.token]) }
             }
             if outcome != .accepted {
                 let refused = try CallTable(connection).list(
-                    in: actor.organization, before: before.map(OrderedID.init(number:)), limit: limit + 1)
+                    in: actor.organization, filter, before: before, limit: limit + 1)
                 let names = try TokenTable(connection).names(
                     of: Set(refused.compactMap(\.token)), in: actor.organization)
                 calls += refused.map { call in .refused(call, tokenName: call.token.flatMap { names[$0] }) }
@@ -106,6 +139,59 @@ package struct EventOperations: Sendable {
             calls.sort { $0.number > $1.number }
             return Page(calls, limit: limit) { OrderedID<RefusedCall>(number: $0.number).text }
         }
+    }
+
+    /// How often calls were accepted and refused under one key.
+    package struct Count: Sendable {
+        package let total: CallCountTable.Total
+        /// Of the webhook or token, if the key is one's.
+        package let name: Label?
+    }
+
+    /// Counts of the last days by webhook, token or cause, the largest first, at most 500 (N2).
+    package func counts(by grouping: CallCountTable.Grouping, days: Int?, _ actor: Actor) async throws -> [Count] {
+        let days = days ?? Int(Limits.usageDays)
+        guard (1...Int(Limits.usageDays)).contains(days) else {
+            throw OperationError.invalid(field: "days", "must be 1 to \(Limits.usageDays).")
+        }
+        let since = desk.clock.now().day - Int64(days) + 1
+        return try await desk.look(actor, .readCalls) { connection in
+            let totals = try CallCountTable(connection).totals(
+                by: grouping, in: actor.organization, since: since, limit: Limits.pageItems.upperBound)
+            return try totals.map { total in
+                Count(total: total, name: try Self.name(of: total.key, grouping, in: actor.organization, connection))
+            }
+        }
+    }
+
+    private static func name(
+        of key: String, _ grouping: CallCountTable.Grouping, in organization: ID<Organization>, _ connection: any Connection
+    ) throws -> Label? {
+        switch grouping {
+        case .webhook: try ID<Webhook>(key).flatMap { try WebhookTable(connection).find($0, in: organization)?.name }
+        case .token: try ID<Token>(key).flatMap { try TokenTable(connection).names(of: [$0], in: organization)[$0] }
+        case .cause: nil
+        }
+    }
+
+    // A webhook that callers ask for need not exist, so what is no webhook is looked for as it was written.
+    private static func filter(
+        _ query: CallQuery, in organization: ID<Organization>, _ connection: any Connection
+    ) throws -> CallFilter {
+        let webhook = try query.webhook.map { reference in
+            do {
+                return try WebhookOperations.find(reference, in: organization, connection).id.text
+            } catch OperationError.notFound {
+                return reference
+            }
+        }
+        let token = try query.token.map { text in
+            guard let id = ID<Token>(text) else {
+                throw OperationError.invalid(field: "token", "must be the id of a token, `tok_…`.")
+            }
+            return id
+        }
+        return CallFilter(webhook: webhook, token: token, cause: query.cause, from: query.from, to: query.to)
     }
 
     private static func callCursor(_ cursor: String?) throws(OperationError) -> Int64? {

@@ -29,14 +29,15 @@ package struct Installation: Sendable {
         case wrongKey
     }
 
-    /// Checks that the store is an installation and that this key belongs to it.
+    /// Checks that the store is an installation and that these keys belong to it.
     ///
-    /// - Throws: ``Failure/missing`` if nothing is installed, ``Failure/wrongKey`` if the key is another one.
+    /// - Throws: ``Failure/missing`` if nothing is installed, ``Failure/wrongKey`` unless every key in use is among these.
     package static func check(_ store: Store, _ keyRing: KeyRing) async throws {
-        guard let value = try await store.read({ try InstallationTable($0).value(.keyCheckValue) }) else {
-            throw Failure.missing
+        let known = try await store.read { try MasterKeyTable($0).all() }
+        guard !known.isEmpty else { throw Failure.missing }
+        for entry in known where entry.retiredAt == nil {
+            guard keyRing.key(numbered: entry.number)?.checkValue == entry.checkValue else { throw Failure.wrongKey }
         }
-        guard keyRing.keys.contains(where: { $0.checkValue == value }) else { throw Failure.wrongKey }
     }
 
     /// Whether something is installed in the store.
@@ -49,7 +50,7 @@ package struct Installation: Sendable {
     /// - Throws: ``Failure/exists`` if there is an installation already.
     package func make() async throws -> Made {
         let password = Passwords.random()
-        let passwordHash = try await Passwords().hash(password)
+        let passwordHash = try await Passwords().hash(password, login: "owner")
         return try await desk.store.write { [desk] transaction in
             let table = InstallationTable(transaction.connection)
             guard try table.value(.keyCheckValue) == nil else { throw Failure.exists }
@@ -61,7 +62,9 @@ package struct Installation: Sendable {
                 id: .random(), kind: .person, name: Label(stored: "Owner"), login: "owner", createdAt: now)
             let membership = Membership(
                 organization: organization.id, account: owner.id, role: .owner, state: .active, activeSince: now)
-            try table.insert(.keyCheckValue, desk.keyRing.current.checkValue)
+            let key = desk.keys.ring.current
+            try table.insert(.keyCheckValue, key.checkValue)
+            try MasterKeyTable(transaction.connection).insert(key, at: now)
             try table.insert(.homeOrganization, Data(organization.id.text.utf8))
             try OrganizationTable(transaction.connection).insert(organization)
             try AccountTable(transaction.connection).insert(owner, passwordHash: passwordHash)
@@ -69,16 +72,19 @@ package struct Installation: Sendable {
             transaction.announce(.organization(organization.id))
             transaction.announce(.membership(organization.id, owner.id))
 
-            let actor = Actor(organization: organization.id, account: owner.id, role: .owner, token: nil)
+            let actor = Actor(
+                organization: organization.id, account: owner.id, role: .owner, token: nil, isAtHome: true)
             let act = Act(desk: desk, actor: actor, transaction: transaction, now: now)
             try act.record(.organizationCreate, organization.id.text, ["name": organization.name.text])
             try act.record(.accountCreate, owner.id.text, ["kind": "person", "role": "owner"])
             let webhook = try WebhookOperations.make(.example, .empty, Set(AuthMethodName.allCases), act)
             let api = try TokenOperations.issue(
-                .api, owner: owner.id, name: Label(stored: "First API token"), description: .empty, expiresAt: nil, act)
+                .api, owner: owner.id, TokenOperations.Terms(name: Label(stored: "First API token")), act)
             let management = try TokenOperations.issue(
-                .management, owner: owner.id, name: Label(stored: "First management token"), description: .empty,
-                expiresAt: now.adding(Limits.managementTokenLifetimeMax), act)
+                .management, owner: owner.id,
+                TokenOperations.Terms(
+                    name: Label(stored: "First management token"), expiresAt: now.adding(Limits.managementTokenLifetimeMax)),
+                act)
             return Made(
                 organization: organization.id, owner: owner.id, login: "owner", password: password,
                 webhook: webhook.id, apiToken: api.secret, managementToken: management.secret)
@@ -99,11 +105,51 @@ package struct Installation: Sendable {
             else { return nil }
             let actor = Actor(organization: home, account: owner.account.id, role: .owner, token: nil)
             let act = Act(desk: desk, actor: actor, transaction: transaction, now: desk.clock.now())
-            let name = Label(stored: "Try-out at start")
-            return try TokenOperations.issue(
-                .app(webhook.id), owner: owner.account.id, name: name, description: .empty,
-                expiresAt: act.now.adding(.days(1)), act
-            ).curl
+            let terms = TokenOperations.Terms(
+                name: Label(stored: "Try-out at start"), expiresAt: act.now.adding(.days(1)))
+            return try TokenOperations.issue(.app(webhook.id), owner: owner.account.id, terms, act).curl
+        }
+    }
+
+    /// What lets somebody in again who has the machine but no way in any more; shown this once.
+    package struct Recovered: Sendable {
+        package let login: String?
+        package let managementToken: String
+        package let link: AccountOperations.Invitation?
+    }
+
+    /// Reactivates and unblocks the first owner of the first organization, and makes a management token and a link for a new password.
+    ///
+    /// For whoever runs the machine, while the server is stopped; it stands in the audit log.
+    package func recover() async throws -> Recovered {
+        try await desk.store.write { [desk] transaction in
+            let connection = transaction.connection
+            guard let home = try InstallationTable(connection).homeOrganization() else { throw Failure.missing }
+            let table = AccountTable(connection)
+            let owners = try table.list(in: home, after: nil, limit: .max).filter { $0.membership.role == .owner }
+            guard
+                let owner = owners.min(by: {
+                    ($0.account.kind.rawValue, $0.account.createdAt) < ($1.account.kind.rawValue, $1.account.createdAt)
+                })
+            else { throw Failure.missing }
+            let now = desk.clock.now()
+            var membership = owner.membership
+            if !membership.state.isActive { membership.activeSince = now }
+            membership.state = .active
+            membership.signInBlockedAt = nil
+            try table.update(membership)
+            transaction.announce(.membership(home, owner.account.id))
+            let actor = Actor(organization: home, account: owner.account.id, role: .owner, token: nil, isAtHome: true)
+            let act = Act(desk: desk, actor: actor, transaction: transaction, now: now)
+            try desk.record(
+                .installationRecover, owner.account.id.text, ["name": owner.account.name.text], in: home, by: nil,
+                with: nil, at: now, connection)
+            let terms = TokenOperations.Terms(name: Label(stored: "Made by inlet recover"), expiresAt: now.adding(.days(1)))
+            let token = try TokenOperations.issue(.management, owner: owner.account.id, terms, act)
+            let link =
+                owner.account.kind == .person
+                ? try AccountOperations.link(.passwordReset, for: owner.account.id, role: nil, act) : nil
+            return Recovered(login: owner.account.login, managementToken: token.secret, link: link)
         }
     }
 }

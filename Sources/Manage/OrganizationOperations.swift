@@ -16,11 +16,47 @@ package struct OrganizationOperations: Sendable {
         package var inactivity: InactivityRule?
         /// Accepted calls a UTC day; an inner `nil` lifts the quota.
         package var dailyQuota: Int64??
+        /// Whether calls are kept aside when a known token or its owner lapsed (N3).
+        package var holdsCalls: Bool?
 
-        package init(name: String? = nil, inactivity: InactivityRule? = nil, dailyQuota: Int64?? = nil) {
+        package init(
+            name: String? = nil, inactivity: InactivityRule? = nil, dailyQuota: Int64?? = nil, holdsCalls: Bool? = nil
+        ) {
             self.name = name
             self.inactivity = inactivity
             self.dailyQuota = dailyQuota
+            self.holdsCalls = holdsCalls
+        }
+    }
+
+    /// A new organization, and the token by which its owner steers it, shown this once.
+    package struct Created: Sendable {
+        package let organization: Organization
+        package let managementToken: String
+    }
+
+    /// Makes an organization; the actor owns it.
+    package func create(name: String, _ actor: Actor) async throws -> Created {
+        let name = try Label.name(name)
+        return try await desk.act(actor, .manageInstallation) { act in
+            let organization = Organization(
+                id: .random(), name: name, inactivity: .after(days: Limits.inactivityDaysDefault), dailyQuota: nil,
+                createdAt: act.now)
+            try OrganizationTable(act.connection).insert(organization)
+            try AccountTable(act.connection).insert(
+                Membership(
+                    organization: organization.id, account: act.actor.account, role: .owner, state: .active,
+                    activeSince: act.now))
+            act.transaction.announce(.organization(organization.id))
+            act.transaction.announce(.membership(organization.id, act.actor.account))
+            // The new organization's own log begins with it.
+            let owner = Actor(organization: organization.id, account: act.actor.account, role: .owner, token: nil)
+            let there = Act(desk: act.desk, actor: owner, transaction: act.transaction, now: act.now)
+            try there.record(.organizationCreate, organization.id.text, ["name": name.text])
+            let terms = TokenOperations.Terms(
+                name: Label(stored: "First management token"), expiresAt: act.now.adding(Limits.managementTokenLifetimeMax))
+            let token = try TokenOperations.issue(.management, owner: act.actor.account, terms, there)
+            return Created(organization: organization, managementToken: token.secret)
         }
     }
 
@@ -50,6 +86,7 @@ package struct OrganizationOperations: Sendable {
             organization.name = name ?? organization.name
             organization.inactivity = change.inactivity ?? organization.inactivity
             organization.dailyQuota = change.dailyQuota ?? organization.dailyQuota
+            organization.holdsCalls = change.holdsCalls ?? organization.holdsCalls
             guard organization != before else { return organization }
             try OrganizationTable(act.connection).update(organization)
             act.transaction.announce(.organization(organization.id))
@@ -58,6 +95,7 @@ package struct OrganizationOperations: Sendable {
                 [
                     "name": organization.name.text, "inactivity": "\(organization.inactivity)",
                     "daily_quota": organization.dailyQuota.map(String.init) ?? "none",
+                    "hold_calls": "\(organization.holdsCalls)",
                 ])
             return organization
         }

@@ -1,34 +1,70 @@
 import Domain
 import Storage
 
-/// What Inlet does by itself once an hour: accounts that were idle too long become inactive (D6), and old traces are dropped.
+/// What Inlet does by itself once an hour: accounts that were idle too long become inactive (D6), warnings are given (N4), and old
+/// traces are dropped.
 package struct Sweep: Sendable {
     private let desk: Desk
+    private let outlook: OutlookOperations
     private let keepRefusedCalls: Interval
+    private let keepHeldCalls: Interval
     private static let rowsPerStep = 5_000
+    private static let heldPerStep = 200
 
-    /// - Parameter keepRefusedCalls: how long the ledger keeps an entry.
-    package init(_ desk: Desk, keepRefusedCalls: Interval) {
+    /// - Parameters:
+    ///   - keepRefusedCalls: how long the ledger keeps an entry.
+    ///   - keepHeldCalls: how long a call is kept aside.
+    package init(
+        _ desk: Desk, outlook: OutlookOperations, keepRefusedCalls: Interval, keepHeldCalls: Interval
+    ) {
         self.desk = desk
+        self.outlook = outlook
         self.keepRefusedCalls = keepRefusedCalls
+        self.keepHeldCalls = keepHeldCalls
+    }
+
+    /// What a round did.
+    package struct Report: Sendable {
+        package let accounts: AccountOperations.SweepReport
+        package let warnings: [Warning]
     }
 
     /// Does one round.
-    package func run(wallElapsed: Interval, steadyElapsed: Interval) async throws -> AccountOperations.SweepReport {
+    package func run(wallElapsed: Interval, steadyElapsed: Interval) async throws -> Report {
         try await dropOld()
-        return try await AccountOperations(desk).sweep(wallElapsed: wallElapsed, steadyElapsed: steadyElapsed)
+        let accounts = try await AccountOperations(desk).sweep(wallElapsed: wallElapsed, steadyElapsed: steadyElapsed)
+        return Report(accounts: accounts, warnings: try await outlook.warn())
     }
 
     // In small steps, so that no call waits behind a long deletion.
     private func dropOld() async throws {
         let now = desk.clock.now()
-        let oldest = OrderedID<RefusedCall>.first(
-            at: now.adding(Interval(microseconds: -keepRefusedCalls.microseconds)))
-        while try await desk.store.write({
-            try CallTable($0.connection).drop(before: oldest, limit: Self.rowsPerStep)
-        }) == Self.rowsPerStep {}
-        while try await desk.store.write({
-            try DedupeTable($0.connection).dropExpired(now: now, limit: Self.rowsPerStep)
-        }) == Self.rowsPerStep {}
+        let refused = OrderedID<RefusedCall>.first(at: now.adding(keepRefusedCalls.negated))
+        try await inSteps(of: Self.rowsPerStep) { try CallTable($0.connection).drop(before: refused, limit: $1) }
+        let held = OrderedID<HeldCall>.first(at: now.adding(keepHeldCalls.negated))
+        try await inSteps(of: Self.heldPerStep) { try HeldTable($0.connection).drop(before: held, limit: $1) }
+        try await inSteps(of: Self.rowsPerStep) { try DedupeTable($0.connection).dropExpired(now: now, limit: $1) }
+        try await inSteps(of: Self.rowsPerStep) { transaction, limit in
+            let ended = now.adding(Limits.endedSecretsKept.negated)
+            let tokens = try TokenTable(transaction.connection).dropEnded(before: ended, limit: limit)
+            for token in Set(tokens) { transaction.announce(.token(token)) }
+            return tokens.count
+        }
+        // One day more than is shown, so that the last day is whole.
+        let day = now.day - Limits.usageDays - 1
+        while try await desk.write({
+            try CallCountTable($0.connection).drop(before: day, limit: Self.rowsPerStep)
+        }) > 0 {}
+        try await desk.write { transaction in
+            try SessionTable(transaction.connection).dropEnded(now: now)
+            try CredentialTable(transaction.connection).dropExpiredLinks(now: now)
+            try WarningTable(transaction.connection).drop(before: .first(at: now.adding(.days(-365))))
+        }
+    }
+
+    private func inSteps(
+        of limit: Int, _ work: @escaping @Sendable (Transaction, Int) throws -> Int
+    ) async throws {
+        while try await desk.write({ try work($0, limit) }) == limit {}
     }
 }

@@ -25,10 +25,13 @@ package struct TokenOperations: Sendable {
         package var description: String?
         /// By default never; for a management token after a year.
         package var expiresAt: Timestamp?
+        /// Networks it may be used from, as CIDR; none is everywhere (N7).
+        package var networks: [String]?
+        package var rateLimitPerMinute: Int64?
 
         package init(
             kind: Kind, webhook: String? = nil, owner: String? = nil, name: String, description: String? = nil,
-            expiresAt: Timestamp? = nil
+            expiresAt: Timestamp? = nil, networks: [String]? = nil, rateLimitPerMinute: Int64? = nil
         ) {
             self.kind = kind
             self.webhook = webhook
@@ -36,10 +39,41 @@ package struct TokenOperations: Sendable {
             self.name = name
             self.description = description
             self.expiresAt = expiresAt
+            self.networks = networks
+            self.rateLimitPerMinute = rateLimitPerMinute
         }
     }
 
-    /// A new token and its secret, which is shown this once (P3).
+    /// What to change; `nil` leaves it as it is, an inner `nil` lifts a limit.
+    package struct Edit: Sendable {
+        package var name: String?
+        package var description: String?
+        package var expiresAt: Timestamp??
+        package var networks: [String]?
+        package var rateLimitPerMinute: Int64??
+
+        package init(
+            name: String? = nil, description: String? = nil, expiresAt: Timestamp?? = nil, networks: [String]? = nil,
+            rateLimitPerMinute: Int64?? = nil
+        ) {
+            self.name = name
+            self.description = description
+            self.expiresAt = expiresAt
+            self.networks = networks
+            self.rateLimitPerMinute = rateLimitPerMinute
+        }
+    }
+
+    /// What a token is made with, checked.
+    struct Terms: Sendable {
+        var name: Label
+        var description = Label.empty
+        var expiresAt: Timestamp?
+        var networks: [IPNetwork] = []
+        var rateLimitPerMinute: Int64?
+    }
+
+    /// A token with a new secret, which is shown this once (P3, N6).
     package struct Created: Sendable {
         package let entry: TokenTable.Entry
         /// The 43 characters.
@@ -52,11 +86,18 @@ package struct TokenOperations: Sendable {
         package let curl: String?
     }
 
-    package func list(after: String?, limit: Int?, _ actor: Actor) async throws -> Page<TokenTable.Entry> {
+    /// - Parameter owner: account id or login; all when `nil`.
+    package func list(
+        owner: String? = nil, after: String?, limit: Int?, _ actor: Actor
+    ) async throws -> Page<TokenTable.Entry> {
         let limit = try Limits.page(limit)
         let after: ID<Token>? = try Cursor.id(after)
         return try await desk.look(actor, .readTokens) { connection in
-            let read = try TokenTable(connection).list(in: actor.organization, after: after, limit: limit + 1)
+            let owner = try owner.map {
+                try AccountOperations.find($0, in: actor.organization, connection, field: "owner").account.id
+            }
+            let read = try TokenTable(connection).list(
+                in: actor.organization, owner: owner, after: after, limit: limit + 1)
             return Page(read, limit: limit) { $0.token.id.text }
         }
     }
@@ -67,29 +108,41 @@ package struct TokenOperations: Sendable {
 
     /// Makes a token (D2, D4, P1, P2). It works when this returns.
     package func create(_ draft: Draft, _ actor: Actor) async throws -> Created {
-        let name = try Label.name(draft.name)
-        let description = try Label.description(draft.description)
-        let expiresAt = try expiry(draft)
+        let terms = Terms(
+            name: try Label.name(draft.name), description: try Label.description(draft.description),
+            expiresAt: try Self.expiry(draft.expiresAt, isManagement: draft.kind == .management, now: desk.clock.now()),
+            networks: try Self.networks(draft.networks ?? []),
+            rateLimitPerMinute: try Self.rate(draft.rateLimitPerMinute, isManagement: draft.kind == .management))
         return try await desk.act(actor, .changeOwnTokens) { act in
             let (scope, defaultOwner) = try Self.scope(draft, act)
             let owner = try draft.owner.map {
-                try AccountOperations.find($0, in: act.organization, act.connection).account.id
+                try AccountOperations.find($0, in: act.organization, act.connection, field: "owner").account.id
             }
-            let created = try Self.issue(
-                scope, owner: owner ?? defaultOwner, name: name, description: description, expiresAt: expiresAt, act)
-            return created
+            return try Self.issue(scope, owner: owner ?? defaultOwner, terms, act)
         }
     }
 
-    /// Changes name and description; the secret stays (P4). `nil` leaves one as it is.
-    package func edit(
-        _ id: String, name: String?, description: String?, _ actor: Actor
-    ) async throws -> TokenTable.Entry {
-        let name = try name.map { try Label.name($0) }
-        let description = try description.map { try Label.description($0) }
-        return try await change(id, .tokenEdit, actor) { token, _ in
+    /// Changes what can be changed without a new secret (P4, N7).
+    package func edit(_ id: String, _ edit: Edit, _ actor: Actor) async throws -> TokenTable.Entry {
+        let name = try edit.name.map { try Label.name($0) }
+        let description = try edit.description.map { try Label.description($0) }
+        let networks = try edit.networks.map { try Self.networks($0) }
+        return try await change(id, .tokenEdit, actor) { token, now throws(OperationError) in
+            let isManagement = token.scope == .management
             token.name = name ?? token.name
             token.description = description ?? token.description
+            token.networks = networks ?? token.networks
+            if let rate = edit.rateLimitPerMinute {
+                token.rateLimitPerMinute = try Self.rate(rate, isManagement: isManagement)
+            }
+            if let expiresAt = edit.expiresAt, expiresAt != token.expiresAt {
+                guard expiresAt != nil || !isManagement else {
+                    throw .invalid(field: "expires_at", "a management token always ends; name a moment.")
+                }
+                token.expiresAt = try expiresAt.flatMap { moment throws(OperationError) in
+                    try Self.expiry(moment, isManagement: isManagement, now: now)
+                }
+            }
         }
     }
 
@@ -118,31 +171,140 @@ package struct TokenOperations: Sendable {
         }
     }
 
-    /// Makes a token inside an act that checked the rest.
-    static func issue(
-        _ scope: Token.Scope, owner: ID<Account>, name: Label, description: Label, expiresAt: Timestamp?, _ act: Act
-    ) throws -> Created {
-        if owner != act.actor.account || scope == .api { try act.actor.require(.changeAllTokens) }
-        if scope == .management, owner != act.actor.account {
-            // A management token acts with its owner's rights, so making one for somebody else would be becoming them.
-            throw OperationError.conflict(
-                code: "management_token_of_another", "A management token can only be made by its owner.")
+    /// Gives a token a new secret; those before go on working for the overlap, or end at once without one (N6).
+    ///
+    /// - Throws: ``OperationError/conflict(code:_:)`` `too_many_secrets` if too many work at the same time already,
+    ///   `token_inactive` for a token that is switched off.
+    package func rotate(_ id: String, overlap: Interval?, _ actor: Actor) async throws -> Created {
+        let overlap = overlap ?? Overlap.standard
+        guard overlap >= Interval(microseconds: 0), overlap <= Overlap.longest else {
+            throw OperationError.invalid(field: "overlap_seconds", "must be 0 to 604800, seven days.")
         }
+        return try await desk.act(actor, .changeOwnTokens) { act in
+            let entry = try Self.findOwn(id, act)
+            guard entry.token.state.isActive else {
+                throw OperationError.conflict(
+                    code: "token_inactive", "An inactive token gets no new secret. Activate it first.")
+            }
+            let living = entry.secrets.filter { !$0.hasEnded(at: act.now) }
+            guard overlap == Interval(microseconds: 0) || living.count < Overlap.secretsMax else {
+                throw OperationError.conflict(
+                    code: "too_many_secrets",
+                    "\(living.count) secrets of this token work already. End the overlap first, or rotate without one.")
+            }
+            for var secret in living {
+                secret.endsAt = Overlap.end(of: secret, rotatedAt: act.now, overlap: overlap)
+                try TokenTable(act.connection).update(secret)
+            }
+            let secret = Secret.random(entry.token.scope.secretKind)
+            try TokenTable(act.connection).insert(Self.record(secret, of: entry.token.id, act))
+            act.transaction.announce(.token(entry.token.id))
+            try act.record(
+                .tokenRotate, entry.token.id.text,
+                [
+                    "name": entry.token.name.text, "hint": secret.hint,
+                    "overlap_seconds": "\(overlap.microseconds / 1_000_000)",
+                ])
+            return try Self.shown(secret, try Self.find(id, in: act.organization, act.connection), act)
+        }
+    }
+
+    /// Ends every secret but the newest, now (N6). Safe to repeat.
+    package func endOverlap(_ id: String, _ actor: Actor) async throws -> TokenTable.Entry {
+        try await desk.act(actor, .changeOwnTokens) { act in
+            let entry = try Self.findOwn(id, act)
+            let ending = entry.secrets.filter { $0.endsAt != nil && !$0.hasEnded(at: act.now) }
+            guard !ending.isEmpty else { return entry }
+            for var secret in ending {
+                secret.endsAt = act.now
+                try TokenTable(act.connection).update(secret)
+            }
+            act.transaction.announce(.token(entry.token.id))
+            try act.record(
+                .tokenEndOverlap, entry.token.id.text,
+                ["name": entry.token.name.text, "ended": ending.map(\.hint).joined(separator: " ")])
+            return try Self.find(id, in: act.organization, act.connection)
+        }
+    }
+
+    /// Makes another account the owner; the secret does not change and callers notice nothing (D9).
+    package func transfer(_ id: String, to target: String, _ actor: Actor) async throws -> TokenTable.Entry {
+        try await desk.act(actor, .changeAllTokens) { act in
+            let entry = try Self.find(id, in: act.organization, act.connection)
+            let owner = try AccountOperations.find(target, in: act.organization, act.connection, field: "to")
+            guard entry.token.scope != .management else {
+                throw OperationError.conflict(
+                    code: "management_token", "A management token speaks for its owner alone. Make a new one instead.")
+            }
+            if entry.token.owner != owner.account.id { try Self.transfer(entry, to: owner, act) }
+            return try Self.find(id, in: act.organization, act.connection)
+        }
+    }
+
+    /// What was called with a token, to look at before something is done to it (N5).
+    package func impact(_ id: String, _ actor: Actor) async throws -> Impact {
+        let today = desk.clock.now().day
+        return try await desk.look(actor, .readTokens) { connection in
+            let entry = try Self.find(id, in: actor.organization, connection)
+            return try Impact.of(
+                [entry.token], subject: entry.token.id.text, in: actor.organization, today: today, connection)
+        }
+    }
+
+    // MARK: Inside an act
+
+    /// Makes a token inside an act that checked the rest.
+    static func issue(_ scope: Token.Scope, owner: ID<Account>, _ terms: Terms, _ act: Act) throws -> Created {
+        if owner != act.actor.account || scope == .api { try act.actor.require(.changeAllTokens) }
+        if scope == .management, owner != act.actor.account { try requireManageable(owner, act) }
         let token = Token(
-            id: .random(), organization: act.organization, scope: scope, owner: owner, name: name,
-            description: description, state: .active, createdAt: act.now, expiresAt: expiresAt)
+            id: .random(), organization: act.organization, scope: scope, owner: owner, name: terms.name,
+            description: terms.description, state: .active, createdAt: act.now, expiresAt: terms.expiresAt,
+            networks: terms.networks, rateLimitPerMinute: terms.rateLimitPerMinute)
         let secret = Secret.random(scope.secretKind)
-        let record = SecretRecord(
-            digest: secret.digest(under: act.desk.keyRing.current.digestKey), token: token.id, hint: secret.hint,
-            createdAt: act.now)
+        let record = record(secret, of: token.id, act)
         try TokenTable(act.connection).insert(token, with: record)
         act.transaction.announce(.token(token.id))
         try act.record(
             .tokenCreate, token.id.text,
-            ["kind": scope.name, "name": name.text, "owner": owner.text, "hint": secret.hint])
-        let webhook = try sampleWebhook(scope, act)
+            ["kind": scope.name, "name": terms.name.text, "owner": owner.text, "hint": secret.hint])
+        return try shown(secret, TokenTable.Entry(token: token, secrets: [record]), act)
+    }
+
+    /// Moves a token inside an act that checked the rest.
+    static func transfer(_ entry: TokenTable.Entry, to owner: AccountTable.Member, _ act: Act) throws {
+        var token = entry.token
+        token.owner = owner.account.id
+        try TokenTable(act.connection).update(token)
+        act.transaction.announce(.token(token.id))
+        try act.record(
+            .tokenTransfer, token.id.text,
+            ["name": token.name.text, "from": entry.token.owner.text, "to": owner.account.id.text])
+    }
+
+    // A management token acts with its owner's rights, so making one for a person would be becoming that person. A service
+    // account has nobody who could make its own.
+    private static func requireManageable(_ owner: ID<Account>, _ act: Act) throws {
+        guard let member = try AccountTable(act.connection).find(owner, in: act.organization) else {
+            throw OperationError.invalid(field: "owner", "names no account of this organization.")
+        }
+        guard member.account.kind == .service else {
+            throw OperationError.conflict(
+                code: "management_token_of_another", "A person's management token can only be made by that person.")
+        }
+        try act.requireManaging(member.membership.role)
+    }
+
+    private static func record(_ secret: Secret, of token: ID<Token>, _ act: Act) -> SecretRecord {
+        let (digest, keyNumber) = act.desk.keys.digest(of: secret)
+        return SecretRecord(
+            digest: digest, token: token, hint: secret.hint, keyNumber: keyNumber, createdAt: act.now)
+    }
+
+    private static func shown(_ secret: Secret, _ entry: TokenTable.Entry, _ act: Act) throws -> Created {
+        let webhook = try sampleWebhook(entry.token.scope, act)
         return Created(
-            entry: TokenTable.Entry(token: token, secret: record), secret: secret.revealed(),
+            entry: entry, secret: secret.revealed(),
             header: "Authorization: " + BearerMethod().header(presenting: secret), basic: BasicMethod().encoded(secret),
             curl: webhook.map { CurlLine.text(url: act.desk.url(of: $0), secret: secret.revealed()) })
     }
@@ -160,7 +322,7 @@ package struct TokenOperations: Sendable {
         switch (draft.kind, draft.webhook) {
         case (.app, let reference?):
             let webhook = try WebhookOperations.find(reference, in: act.organization, act.connection)
-            return (.app(webhook.id), act.actor.may(.changeAllTokens) ? webhook.owner : act.actor.account)
+            return (.app(webhook.id), try appOwner(webhook, act))
         case (.app, nil):
             throw OperationError.invalid(field: "webhook", "an app token opens one webhook; say which.")
         case (.api, nil):
@@ -172,17 +334,50 @@ package struct TokenOperations: Sendable {
         }
     }
 
-    private func expiry(_ draft: Draft) throws(OperationError) -> Timestamp? {
-        let now = desk.clock.now()
-        if let expiresAt = draft.expiresAt, expiresAt <= now {
-            throw .invalid(field: "expires_at", "must lie in the future.")
-        }
-        guard draft.kind == .management else { return draft.expiresAt }
+    // The account that made the webhook (D2), unless it has left or the actor may make tokens for nobody else.
+    private static func appOwner(_ webhook: Webhook, _ act: Act) throws -> ID<Account> {
+        guard act.actor.may(.changeAllTokens),
+            let maker = try AccountTable(act.connection).find(webhook.owner, in: act.organization),
+            !maker.membership.state.isDeleted
+        else { return act.actor.account }
+        return webhook.owner
+    }
+
+    private static func expiry(
+        _ wanted: Timestamp?, isManagement: Bool, now: Timestamp
+    ) throws(OperationError) -> Timestamp? {
+        if let wanted, wanted <= now { throw .invalid(field: "expires_at", "must lie in the future.") }
+        guard isManagement else { return wanted }
         let latest = now.adding(Limits.managementTokenLifetimeMax)
-        if let expiresAt = draft.expiresAt, expiresAt > latest {
+        if let wanted, wanted > latest {
             throw .invalid(field: "expires_at", "a management token lives at most 365 days.")
         }
-        return draft.expiresAt ?? latest
+        return wanted ?? latest
+    }
+
+    private static func networks(_ texts: [String]) throws(OperationError) -> [IPNetwork] {
+        guard texts.count <= Limits.networksPerTokenMax else {
+            throw .invalid(field: "networks", "takes at most \(Limits.networksPerTokenMax).")
+        }
+        return try texts.map { text throws(OperationError) in
+            guard let network = IPNetwork(text) else {
+                throw .invalid(
+                    field: "networks",
+                    "`\(text.prefix(60))` is no network; write 192.0.2.0/24 or 2001:db8::/32, or one address.")
+            }
+            return network
+        }
+    }
+
+    private static func rate(_ limit: Int64?, isManagement: Bool) throws(OperationError) -> Int64? {
+        guard let limit else { return nil }
+        guard !isManagement else {
+            throw .invalid(field: "rate_limit_per_minute", "is for tokens of callers; leave it out.")
+        }
+        guard Limits.rateLimitPerMinute.contains(limit) else {
+            throw .invalid(field: "rate_limit_per_minute", "must be 1 to 1000000, or null for no limit.")
+        }
+        return limit
     }
 
     private func change(
@@ -190,16 +385,22 @@ package struct TokenOperations: Sendable {
         _ edit: @escaping @Sendable (inout Token, Timestamp) throws(OperationError) -> Void
     ) async throws -> TokenTable.Entry {
         try await desk.act(actor, .changeOwnTokens) { act in
-            let entry = try Self.find(id, in: act.organization, act.connection)
-            if entry.token.owner != act.actor.account { try act.actor.require(.changeAllTokens) }
+            let entry = try Self.findOwn(id, act)
             var token = entry.token
             try edit(&token, act.now)
             guard token != entry.token else { return entry }
             try TokenTable(act.connection).update(token)
             act.transaction.announce(.token(token.id))
-            try act.record(action, token.id.text, ["name": token.name.text, "hint": entry.secret.hint])
-            return TokenTable.Entry(token: token, secret: entry.secret)
+            try act.record(action, token.id.text, ["name": token.name.text, "hint": entry.secrets.first?.hint ?? ""])
+            return TokenTable.Entry(token: token, secrets: entry.secrets)
         }
+    }
+
+    // A token of the actor; or anybody's, for who may change them all.
+    private static func findOwn(_ id: String, _ act: Act) throws -> TokenTable.Entry {
+        let entry = try find(id, in: act.organization, act.connection)
+        if entry.token.owner != act.actor.account { try act.actor.require(.changeAllTokens) }
+        return entry
     }
 
     private static func find(

@@ -1,0 +1,149 @@
+import Domain
+import Storage
+
+/// The master keys of the installation: which there are, a new one, and giving an old one up.
+///
+/// A secret can only be digested anew when its holder shows it. So after a rotation secrets move to the new key as they are used, and
+/// the old key is given up when nothing stands under it any more.
+package struct KeyOperations: Sendable {
+    private let desk: Desk
+    /// Writes the file of the keys; returns when it is on disk.
+    private let persist: @Sendable (KeyRing) throws -> Void
+
+    package init(_ desk: Desk, persist: @escaping @Sendable (KeyRing) throws -> Void) {
+        self.desk = desk
+        self.persist = persist
+    }
+
+    /// A key, and what stands under it.
+    package struct Shown: Sendable {
+        package let number: Int
+        package let isCurrent: Bool
+        package let addedAt: Timestamp
+        /// Secrets of tokens, which open nothing without it.
+        package let secrets: Int64
+        /// Sealed values: second factors, and the root of the audit keys.
+        package let sealed: Int64
+    }
+
+    package func list(_ actor: Actor) async throws -> [Shown] {
+        try await desk.look(actor, .manageInstallation) { [desk] in try Self.shown(desk, $0) }
+    }
+
+    /// Makes a new key: what is new is kept under it from now on, and sealed values are wrapped anew.
+    ///
+    /// The file is written first. A kill at any moment leaves keys that open everything; the next start finishes the rest.
+    ///
+    /// - Returns: the new key.
+    package func rotate(_ actor: Actor) async throws -> Shown {
+        try actor.require(.manageInstallation)
+        let ring = desk.keys.ring
+        let key = MasterKey.random(number: (ring.keys.last?.number ?? 0) + 1)
+        let grown = ring.adding(key)
+        try reportingFile { try persist(grown) }
+        try await desk.act(actor, .manageInstallation) { act in
+            try MasterKeyTable(act.connection).insert(key, at: act.now)
+            try act.record(.keyRotate, "key \(key.number)")
+        }
+        desk.keys.replace(with: grown)
+        try await rewrap()
+        guard let new = try await list(actor).first(where: \.isCurrent) else {
+            throw OperationError.defect("the new key is not listed")
+        }
+        return new
+    }
+
+    /// Gives an old key up. What still stands under it ends, which has to be forced.
+    ///
+    /// - Throws: ``OperationError/conflict(code:_:)`` `key_current`, `key_in_use`.
+    package func retire(_ number: Int, force: Bool, _ actor: Actor) async throws {
+        try actor.require(.manageInstallation)
+        let ring = desk.keys.ring
+        guard ring.keys.contains(where: { $0.number == number }) else { throw OperationError.notFound("key") }
+        guard let shrunk = ring.removing(number) else {
+            throw OperationError.conflict(code: "key_current", "This is the key in use. Make a new one first.")
+        }
+        try await rewrap()
+        try await desk.act(actor, .manageInstallation) { act in
+            let left = try TokenTable(act.connection).countsByKey()[number, default: 0]
+            guard force || left == 0 else {
+                throw OperationError.conflict(
+                    code: "key_in_use",
+                    "\(left) secrets were not used since the key was replaced and would end. Rotate those tokens, or force it.")
+            }
+            for token in Set(try TokenTable(act.connection).dropSecrets(underKey: number)) {
+                act.transaction.announce(.token(token))
+            }
+            try MasterKeyTable(act.connection).retire(number, at: act.now)
+            try act.record(.keyRetire, "key \(number)", ["ended_secrets": "\(left)"])
+        }
+        // In this order: a kill in between leaves a key in the file that the next start takes out.
+        desk.keys.replace(with: shrunk)
+        try reportingFile { try persist(shrunk) }
+    }
+
+    /// Finishes at the start of the server what a kill interrupted.
+    package func resume() async throws {
+        let ring = desk.keys.ring
+        let known = try await desk.read { try MasterKeyTable($0).all() }
+        let retired = Set(known.filter { $0.retiredAt != nil }.map(\.number))
+        var wanted = ring
+        for number in retired { wanted = wanted.removing(number) ?? wanted }
+        if wanted.keys.count != ring.keys.count {
+            desk.keys.replace(with: wanted)
+            try persist(wanted)
+        }
+        let news = wanted.keys.filter { key in !known.contains { $0.number == key.number } }
+        if !news.isEmpty {
+            let now = desk.clock.now()
+            try await desk.write { transaction in
+                for key in news { try MasterKeyTable(transaction.connection).insert(key, at: now) }
+            }
+        }
+        try await rewrap()
+    }
+
+    // Sealed values are few: one for each person with a second factor, and one more.
+    private func rewrap() async throws {
+        let ring = desk.keys.ring
+        try await desk.write { transaction in
+            let installation = InstallationTable(transaction.connection)
+            if let bytes = try installation.value(.auditRoot) {
+                let sealed = SealedText(bytes: bytes)
+                if sealed.keyNumber != ring.current.number, let new = ring.rewrapped(sealed, for: Desk.auditRootPurpose) {
+                    try installation.set(.auditRoot, new.bytes)
+                }
+            }
+            let people = CredentialTable(transaction.connection)
+            for (account, sealed) in try people.sealedFactors() where sealed.keyNumber != ring.current.number {
+                if let new = ring.rewrapped(sealed, for: PersonOperations.secondFactorPurpose(account)) {
+                    try people.rewrap(new, of: account)
+                }
+            }
+        }
+    }
+
+    private static func shown(_ desk: Desk, _ connection: any Connection) throws -> [Shown] {
+        let ring = desk.keys.ring
+        let secrets = try TokenTable(connection).countsByKey()
+        var sealed: [Int: Int64] = [:]
+        let values =
+            try CredentialTable(connection).sealedFactors().map(\.sealed)
+            + [try InstallationTable(connection).value(.auditRoot)].compactMap { $0.map(SealedText.init(bytes:)) }
+        for value in values { sealed[value.keyNumber ?? 0, default: 0] += 1 }
+        return try MasterKeyTable(connection).all().filter { $0.retiredAt == nil }.map { entry in
+            Shown(
+                number: entry.number, isCurrent: entry.number == ring.current.number, addedAt: entry.addedAt,
+                secrets: secrets[entry.number, default: 0], sealed: sealed[entry.number, default: 0])
+        }
+    }
+
+    private func reportingFile(_ work: () throws -> Void) throws {
+        do {
+            try work()
+        } catch {
+            throw OperationError.conflict(
+                code: "key_file", "The file of the master keys cannot be written; nothing was changed. (\(error))")
+        }
+    }
+}
