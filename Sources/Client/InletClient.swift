@@ -6,9 +6,18 @@ import NIOFoundationCompat
 import NIOHTTP1
 
 /// Speaks to an Inlet server's REST API. Safe to share between tasks.
+///
+/// The requests stand in one file per noun. What an address asks for and answers is said in docs/rest-api.md.
 public struct InletClient: Sendable {
+    /// How the server learns who asks.
+    enum Proof: Sendable {
+        case nobody
+        case token(String)
+        case session(cookie: String, csrfToken: String)
+    }
+
     private let server: String
-    private let token: String
+    private let proof: Proof
     private let timeout: TimeAmount
 
     // One for the whole process, so that connections are used again. A refused connection is reported at once and not tried anew.
@@ -23,131 +32,67 @@ public struct InletClient: Sendable {
 
     /// - Parameters:
     ///   - server: where the admin listener is, `http://127.0.0.1:8081`.
-    ///   - token: a management token, `inlm_…`.
+    ///   - token: a management token, `inlm_…`; empty for requests of nobody yet, such as signing in.
     public init(server: String, token: String, timeoutSeconds: Int64 = 30) {
-        self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
-        self.token = token
-        timeout = .seconds(timeoutSeconds)
+        self.init(
+            server: server.hasSuffix("/") ? String(server.dropLast()) : server,
+            proof: token.isEmpty ? .nobody : .token(token), timeout: .seconds(timeoutSeconds))
     }
 
-    // MARK: Status
-
-    public func status() async throws -> StatusView { try await get("status") }
-
-    // MARK: Organization
-
-    public func organization() async throws -> OrganizationView { try await get("organization") }
-
-    public func auditEntries(after: String? = nil, limit: Int? = nil) async throws -> PageView<AuditEntryView> {
-        try await get("audit", ["after": after, "limit": limit.map(String.init)])
+    private init(server: String, proof: Proof, timeout: TimeAmount) {
+        self.server = server
+        self.proof = proof
+        self.timeout = timeout
     }
 
-    // MARK: Accounts
-
-    public func accounts(after: String? = nil, limit: Int? = nil) async throws -> PageView<AccountView> {
-        try await get("accounts", ["after": after, "limit": limit.map(String.init)])
-    }
-
-    public func createAccount(_ account: NewAccount) async throws -> AccountView {
-        try await send(.POST, "accounts", account)
-    }
-
-    // MARK: Webhooks
-
-    public func webhooks(after: String? = nil, limit: Int? = nil) async throws -> PageView<WebhookView> {
-        try await get("webhooks", ["after": after, "limit": limit.map(String.init)])
-    }
-
-    public func createWebhook(_ webhook: NewWebhook) async throws -> WebhookView {
-        try await send(.POST, "webhooks", webhook)
-    }
-
-    /// - Parameter reference: id, or a name that only one webhook has.
-    public func webhook(_ reference: String) async throws -> WebhookView {
-        try await get("webhooks/\(Self.escaped(reference))")
-    }
-
-    public func pauseWebhook(_ reference: String) async throws -> WebhookView {
-        try await send(.POST, "webhooks/\(Self.escaped(reference))/pause")
-    }
-
-    public func resumeWebhook(_ reference: String) async throws -> WebhookView {
-        try await send(.POST, "webhooks/\(Self.escaped(reference))/resume")
-    }
-
-    // MARK: Tokens
-
-    public func tokens(after: String? = nil, limit: Int? = nil) async throws -> PageView<TokenView> {
-        try await get("tokens", ["after": after, "limit": limit.map(String.init)])
-    }
-
-    /// Makes a token; the answer shows its secret this once.
-    public func createToken(_ token: NewToken) async throws -> TokenView {
-        try await send(.POST, "tokens", token)
-    }
-
-    public func token(_ id: String) async throws -> TokenView { try await get("tokens/\(Self.escaped(id))") }
-
-    public func editToken(_ id: String, _ edit: TokenEdit) async throws -> TokenView {
-        try await send(.PATCH, "tokens/\(Self.escaped(id))", edit)
-    }
-
-    public func deactivateToken(_ id: String) async throws -> TokenView {
-        try await send(.POST, "tokens/\(Self.escaped(id))/deactivate")
-    }
-
-    public func activateToken(_ id: String) async throws -> TokenView {
-        try await send(.POST, "tokens/\(Self.escaped(id))/activate")
-    }
-
-    public func deleteToken(_ id: String) async throws {
-        _ = try await request(.DELETE, "tokens/\(Self.escaped(id))", body: nil)
-    }
-
-    // MARK: Events and calls
-
-    /// Events newest first.
-    public func events(
-        webhook: String? = nil, after: String? = nil, limit: Int? = nil
-    ) async throws -> PageView<EventView> {
-        try await get("events", ["webhook": webhook, "after": after, "limit": limit.map(String.init)])
-    }
-
-    /// Events newer than one, oldest first.
-    public func events(
-        since: String, webhook: String? = nil, limit: Int? = nil
-    ) async throws -> PageView<EventView> {
-        try await get("events", ["since": since, "webhook": webhook, "limit": limit.map(String.init)])
-    }
-
-    public func event(_ id: String) async throws -> EventView { try await get("events/\(Self.escaped(id))") }
-
-    /// The exact bytes that the caller sent.
-    public func eventBody(_ id: String) async throws -> Data {
-        try await request(.GET, "events/\(Self.escaped(id))/body", body: nil)
-    }
-
-    /// - Parameter outcome: `accepted` or `refused`; both when `nil`.
-    public func calls(
-        outcome: String? = nil, after: String? = nil, limit: Int? = nil
-    ) async throws -> PageView<CallView> {
-        try await get("calls", ["outcome": outcome, "after": after, "limit": limit.map(String.init)])
+    /// The same server, spoken to as the person who signed in.
+    public func acting(as signedIn: SignedIn) -> InletClient {
+        let csrfToken = signedIn.session.csrfToken ?? ""
+        return InletClient(
+            server: server, proof: .session(cookie: signedIn.cookie, csrfToken: csrfToken), timeout: timeout)
     }
 
     // MARK: Requests
 
-    private func get<Answer: Decodable>(_ path: String, _ query: [String: String?] = [:]) async throws -> Answer {
+    func get<Answer: Decodable>(_ path: String, _ query: [String: String?] = [:]) async throws -> Answer {
         let pairs = query.sorted { $0.key < $1.key }.compactMap { name, value in
             value.map { "\(name)=\(Self.escaped($0))" }
         }
         let suffix = pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
-        return try decode(try await request(.GET, path + suffix, body: nil))
+        return try decode(try await bytes(.GET, path + suffix))
     }
 
-    private func send<Answer: Decodable>(
+    func send<Answer: Decodable>(
         _ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil
     ) async throws -> Answer {
-        try decode(try await request(method, path, body: body.map { try Wire.encode($0) }))
+        try decode(try await bytes(method, path, body))
+    }
+
+    /// For addresses that answer nothing, or nothing that matters.
+    func perform(_ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil) async throws {
+        _ = try await bytes(method, path, body)
+    }
+
+    /// The whole answer as it is.
+    func bytes(_ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil) async throws -> Data {
+        try await collected(try await response(method, path, body))
+    }
+
+    /// An answer that is too long for memory. The first byte may take a while, because the server makes the answer first.
+    func download(_ method: HTTPMethod, _ path: String) async throws -> Download {
+        let response = try await response(method, path, timeout: .hours(1))
+        return Download(server: server, response: response)
+    }
+
+    /// A new session and the cookie that belongs to it.
+    func session(_ path: String, _ body: some Encodable) async throws -> SignedIn {
+        let response = try await response(.POST, path, body)
+        let session: SessionView = try decode(try await collected(response))
+        let cookies = response.headers["Set-Cookie"].compactMap { $0.split(separator: ";").first }
+        guard !cookies.isEmpty, session.csrfToken != nil else {
+            throw ClientError.unreadable("\(server) answered something that is not Inlet's REST API.")
+        }
+        return SignedIn(session: session, cookie: cookies.joined(separator: "; "))
     }
 
     private func decode<Answer: Decodable>(_ data: Data) throws -> Answer {
@@ -158,36 +103,95 @@ public struct InletClient: Sendable {
         }
     }
 
-    private func request(_ method: HTTPMethod, _ path: String, body: Data?) async throws -> Data {
-        var request = HTTPClientRequest(url: "\(server)/api/v1/\(path)")
-        request.method = method
-        request.headers.add(name: "Authorization", value: "Bearer \(token)")
-        if let body {
-            request.headers.add(name: "Content-Type", value: "application/json")
-            request.body = .bytes(ByteBuffer(data: body))
-        }
-        let response: HTTPClientResponse
-        let bytes: Data
+    private func collected(_ response: HTTPClientResponse) async throws -> Data {
         do {
-            response = try await Self.http.execute(request, timeout: timeout)
-            bytes = Data(buffer: try await response.body.collect(upTo: Self.bodyBytesMax))
+            return Data(buffer: try await response.body.collect(upTo: Self.bodyBytesMax))
         } catch {
             throw ClientError.unreachable(server: server, "\(error)")
         }
-        guard (200..<300).contains(response.status.code) else {
-            guard let problem = try? Wire.decode(Problem.self, from: bytes) else {
-                throw ClientError.unreadable("\(server) answered \(response.status.code) without saying why.")
-            }
-            throw ClientError.problem(problem)
-        }
-        return bytes
     }
 
-    private static func escaped(_ text: String) -> String {
+    // Throws the problem if the status is none of success.
+    private func response(
+        _ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil, timeout: TimeAmount? = nil
+    ) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: "\(server)/api/v1/\(path)")
+        request.method = method
+        switch proof {
+        case .nobody: break
+        case .token(let token): request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        case .session(let cookie, let csrfToken):
+            request.headers.add(name: "Cookie", value: cookie)
+            if method != .GET { request.headers.add(name: "Inlet-CSRF", value: csrfToken) }
+        }
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(data: try Wire.encode(body)))
+        }
+        let response: HTTPClientResponse
+        do {
+            response = try await Self.http.execute(request, timeout: timeout ?? self.timeout)
+        } catch {
+            throw ClientError.unreachable(server: server, "\(error)")
+        }
+        if (200..<300).contains(response.status.code) { return response }
+        guard let problem = try? Wire.decode(Problem.self, from: try await collected(response)) else {
+            throw ClientError.unreadable("\(server) answered \(response.status.code) without saying why.")
+        }
+        throw ClientError.problem(problem)
+    }
+
+    /// A text as a part of an address.
+    static func escaped(_ text: String) -> String {
         // RFC 3986, section 2.3: only unreserved characters stand for themselves.
         var allowed = CharacterSet(charactersIn: "-._~")
         allowed.insert(charactersIn: "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
         return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
+    }
+}
+
+/// A person signed in: the session, and what the server knows it by.
+public struct SignedIn: Hashable, Sendable {
+    public var session: SessionView
+    /// Name and value, as the header `Cookie` takes them. A secret.
+    public var cookie: String
+
+    public init(session: SessionView, cookie: String) {
+        self.session = session
+        self.cookie = cookie
+    }
+}
+
+/// A long answer, handed out in pieces as they come. Can be walked through once.
+public struct Download: AsyncSequence, Sendable {
+    /// What the server says the SHA-256 of all pieces is, hexadecimal; `nil` if it says nothing.
+    public let sha256: String?
+    private let server: String
+    private let pieces: HTTPClientResponse.Body
+
+    init(server: String, response: HTTPClientResponse) {
+        self.server = server
+        sha256 = response.headers.first(name: "Inlet-Backup-Sha256")
+        pieces = response.body
+    }
+
+    /// Begins to hand out the pieces.
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(server: server, pieces: pieces.makeAsyncIterator())
+    }
+
+    /// Walks through the pieces.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate let server: String
+        fileprivate var pieces: HTTPClientResponse.Body.AsyncIterator
+
+        public mutating func next() async throws -> Data? {
+            do {
+                return try await pieces.next().map { Data(buffer: $0) }
+            } catch {
+                throw ClientError.unreadable("\(server) broke off in the middle of its answer. (\(error))")
+            }
+        }
     }
 }
 

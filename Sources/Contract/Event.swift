@@ -16,11 +16,13 @@ public struct EventView: Codable, Hashable, Sendable {
     public var bodyBytes: Int64
     /// Hexadecimal.
     public var bodySha256: String
+    /// When it became an event, if it was held; `receivedAt` is when the call came.
+    public var releasedAt: String?
 
     public init(
         id: String, webhook: String, token: String, receivedAt: String, remoteAddress: String, query: String?,
         contentType: String?, headers: [[String]], context: JSONValue?, basicUser: String?, bodyBytes: Int64,
-        bodySha256: String
+        bodySha256: String, releasedAt: String? = nil
     ) {
         self.id = id
         self.webhook = webhook
@@ -34,45 +36,6 @@ public struct EventView: Codable, Hashable, Sendable {
         self.basicUser = basicUser
         self.bodyBytes = bodyBytes
         self.bodySha256 = bodySha256
-    }
-}
-
-/// A call, accepted or refused, as the ledger lists it.
-public struct CallView: Codable, Hashable, Sendable {
-    /// `evt_…` if it was accepted, else `call_…`.
-    public var id: String
-    /// `accepted` or `refused`.
-    public var outcome: String
-    public var receivedAt: String
-    /// As the caller wrote it; need not exist.
-    public var webhook: String?
-    public var token: String?
-    public var tokenName: String?
-    /// The true cause of a refusal; the caller saw only the status.
-    public var cause: String?
-    /// Since when the cause held, where that is known.
-    public var causeAt: String?
-    public var status: Int
-    public var remoteAddress: String
-    public var basicUser: String?
-    /// How many like calls the entry stands for.
-    public var count: Int64
-
-    public init(
-        id: String, outcome: String, receivedAt: String, webhook: String?, token: String?, tokenName: String?,
-        cause: String?, causeAt: String?, status: Int, remoteAddress: String, basicUser: String?, count: Int64
-    ) {
-        self.id = id
-        self.outcome = outcome
-        self.receivedAt = receivedAt
-        self.webhook = webhook
-        self.token = token
-        self.tokenName = tokenName
-        self.cause = cause
-        self.causeAt = causeAt
-        self.status = status
-        self.remoteAddress = remoteAddress
-        self.basicUser = basicUser
-        self.count = count
+        self.releasedAt = releasedAt
     }
 }

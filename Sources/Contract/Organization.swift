@@ -6,39 +6,76 @@ public struct OrganizationView: Codable, Hashable, Sendable {
     public var inactivityDays: Int?
     /// Accepted calls a UTC day; absent for no quota.
     public var dailyQuota: Int64?
+    /// Whether calls with lapsed tokens are kept aside.
+    public var holdCalls: Bool
     public var createdAt: String
 
-    public init(id: String, name: String, inactivityDays: Int?, dailyQuota: Int64?, createdAt: String) {
+    public init(id: String, name: String, inactivityDays: Int?, dailyQuota: Int64?, holdCalls: Bool, createdAt: String) {
         self.id = id
         self.name = name
         self.inactivityDays = inactivityDays
         self.dailyQuota = dailyQuota
+        self.holdCalls = holdCalls
         self.createdAt = createdAt
     }
 }
 
-/// One act in the audit log.
-public struct AuditEntryView: Codable, Hashable, Sendable {
-    public var id: String
-    public var at: String
-    /// The account that acted; absent when Inlet did, by a rule.
-    public var actor: String?
-    public var actorToken: String?
-    /// `noun.verb`.
-    public var action: String
-    public var subject: String
-    public var details: [String: String]
+/// Changes the organization: `PATCH /api/v1/organization`. What is absent stays.
+public struct OrganizationEdit: Codable, Sendable {
+    public var name: String?
+    /// Lifted means that accounts never become inactive by themselves.
+    public var inactivityDays: Change<Int>
+    public var dailyQuota: Change<Int64>
+    public var holdCalls: Bool?
 
     public init(
-        id: String, at: String, actor: String?, actorToken: String?, action: String, subject: String,
-        details: [String: String]
+        name: String? = nil, inactivityDays: Change<Int> = .keep, dailyQuota: Change<Int64> = .keep,
+        holdCalls: Bool? = nil
     ) {
+        self.name = name
+        self.inactivityDays = inactivityDays
+        self.dailyQuota = dailyQuota
+        self.holdCalls = holdCalls
+    }
+}
+
+/// Asks for a new organization: `POST /api/v1/organizations`.
+public struct NewOrganization: Codable, Sendable {
+    /// 1 to 100 characters.
+    public var name: String
+
+    public init(name: String) {
+        self.name = name
+    }
+}
+
+/// An organization that the actor is a member of.
+public struct OrganizationSummaryView: Codable, Hashable, Sendable {
+    public var id: String
+    public var name: String
+    /// The actor's.
+    public var role: String
+    /// The membership's: `active` or `inactive`.
+    public var state: String
+
+    public init(id: String, name: String, role: String, state: String) {
         self.id = id
-        self.at = at
-        self.actor = actor
-        self.actorToken = actorToken
-        self.action = action
-        self.subject = subject
-        self.details = details
+        self.name = name
+        self.role = role
+        self.state = state
+    }
+}
+
+/// A new organization.
+public struct OrganizationCreatedView: Codable, Hashable, Sendable {
+    public var id: String
+    public var name: String
+    /// Acts in it as its owner; shown this once.
+    public var managementToken: String
+
+    public init(id: String, name: String, managementToken: String) {
+        self.id = id
+        self.name = name
+        self.managementToken = managementToken
     }
 }

@@ -11,13 +11,18 @@ public struct Problem: Codable, Hashable, Sendable {
     public var detail: String
     /// The field of the request that is wrong, if one is.
     public var field: String?
+    /// The tokens that stand in the way, with `account_has_tokens`.
+    public var tokens: [TokenView]?
 
-    public init(title: String, status: Int, code: String, detail: String, field: String? = nil) {
+    public init(
+        title: String, status: Int, code: String, detail: String, field: String? = nil, tokens: [TokenView]? = nil
+    ) {
         type = "about:blank"
         self.title = title
         self.status = status
         self.code = code
         self.detail = detail
         self.field = field
+        self.tokens = tokens
     }
 }

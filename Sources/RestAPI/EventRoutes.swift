@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Manage
+import Storage
 
 enum EventRoutes {
     static let list: [Route] = [
@@ -31,13 +32,25 @@ enum EventRoutes {
                     (.xContentTypeOptions, "nosniff"),
                 ], body: body.bytes)
         },
-        Route(.get, "calls", .readCalls, query: ["outcome", "after", "limit"]) { request, operations in
-            let outcome: EventOperations.Outcome? = try request.query["outcome"].map { text throws(OperationError) in
-                try word(text, field: "outcome")
-            }
+        Route(
+            .get, "calls", .readCalls,
+            query: ["outcome", "webhook", "token", "cause", "from", "to", "after", "limit"]
+        ) { request, operations in
+            let query = EventOperations.CallQuery(
+                outcome: try request.input.word("outcome"), webhook: request.query["webhook"],
+                token: request.query["token"], cause: request.query["cause"], from: try request.input.moment("from"),
+                to: try request.input.moment("to"))
             let page = try await operations.events.calls(
-                outcome: outcome, after: request.after, limit: request.limit(), request.actor)
+                query, after: request.after, limit: request.limit(), request.actor)
             return try .json(PageView(items: page.items.map(CallView.init), next: page.next))
+        },
+        Route(.get, "calls/counts", .readCalls, query: ["by", "days"]) { request, operations in
+            guard let grouping: CallCountTable.Grouping = try request.input.word("by") else {
+                throw OperationError.invalid(field: "by", "must be one of: webhook, token, cause.")
+            }
+            let counts = try await operations.events.counts(
+                by: grouping, days: request.input.number("days"), request.actor)
+            return try .json(PageView(items: counts.map(CallCountView.init), next: nil))
         },
     ]
 }
@@ -49,7 +62,7 @@ extension EventView {
             remoteAddress: event.remoteAddress, query: event.query, contentType: event.contentType,
             headers: CallHeaders(keptText: event.headersText).fields.map { [$0.name, $0.value] },
             context: event.context.map(Self.context), basicUser: event.basicUser, bodyBytes: event.bodyBytes,
-            bodySha256: Hex.text(event.bodySHA256))
+            bodySha256: Hex.text(event.bodySHA256), releasedAt: event.releasedAt?.text)
     }
 
     /// A tag is a JSON object or plain text (P9); what nests too deep is given as text.
@@ -61,6 +74,14 @@ extension EventView {
             return object
         }
         return .text(text)
+    }
+}
+
+extension CallCountView {
+    init(_ count: EventOperations.Count) {
+        self.init(
+            key: count.total.key, name: count.name?.text, accepted: count.total.accepted, refused: count.total.refused,
+            lastAt: count.total.lastAt.text)
     }
 }
 
@@ -76,7 +97,8 @@ extension CallView {
             self.init(
                 id: call.id.text, outcome: "refused", receivedAt: call.receivedAt.text, webhook: call.webhook,
                 token: call.token?.text, tokenName: tokenName?.text, cause: call.cause, causeAt: call.causeAt?.text,
-                status: call.status, remoteAddress: call.remoteAddress, basicUser: call.basicUser, count: call.count)
+                status: call.status, remoteAddress: call.remoteAddress, basicUser: call.basicUser, count: call.count,
+                held: call.held?.text)
         }
     }
 }

@@ -1,6 +1,5 @@
 import Contract
 import Domain
-import Foundation
 import HTTPTypes
 import Manage
 
@@ -10,33 +9,45 @@ enum OrganizationRoutes {
             try .json(OrganizationView(try await operations.organization.show(request.actor)))
         },
         Route(.patch, "organization", .changeOrganization) { request, operations in
-            let change = try change(request)
-            return try .json(OrganizationView(try await operations.organization.change(change, request.actor)))
+            let edit = try request.decode(
+                OrganizationEdit.self, fields: ["name", "inactivity_days", "daily_quota", "hold_calls"])
+            return try .json(
+                OrganizationView(try await operations.organization.change(change(edit), request.actor)))
         },
-        Route(.get, "audit", .readAudit, query: ["after", "limit"]) { request, operations in
-            let page = try await operations.audit.list(after: request.after, limit: request.limit(), request.actor)
-            return try .json(PageView(items: page.items.map(AuditEntryView.init), next: page.next))
+        Route(.get, "organizations", .useOwnAccount) { request, operations in
+            let places = try await operations.person.organizations(request.actor)
+            return try .json(PageView(items: places.map(OrganizationSummaryView.init), next: nil))
+        },
+        Route(.post, "organizations", .manageInstallation) { request, operations in
+            let asked = try request.decode(NewOrganization.self, fields: ["name"])
+            let created = try await operations.organization.create(name: asked.name, request.actor)
+            return try .secret(
+                OrganizationCreatedView(
+                    id: created.organization.id.text, name: created.organization.name.text,
+                    managementToken: created.managementToken))
         },
     ]
 
-    private struct Edit: Decodable {
-        let name: String?
-        let inactivityDays: Int?
-        let dailyQuota: Int64?
-    }
-
-    // A field that is null differs here from one that is absent: it lifts the limit.
-    private static func change(_ request: RestRequest) throws -> OrganizationOperations.Change {
-        let edit = try request.decode(Edit.self, fields: ["name", "inactivity_days", "daily_quota"])
-        let given = try request.decode([String: JSONValue].self, fields: ["name", "inactivity_days", "daily_quota"])
-        var change = OrganizationOperations.Change(name: edit.name)
-        if given.keys.contains("inactivity_days") {
-            change.inactivity = edit.inactivityDays.map { .after(days: $0) } ?? .never
+    private static func change(_ edit: OrganizationEdit) -> OrganizationOperations.Change {
+        var change = OrganizationOperations.Change(name: edit.name, holdsCalls: edit.holdCalls)
+        switch edit.inactivityDays {
+        case .keep: break
+        case .set(let days): change.inactivity = .after(days: days)
+        case .lift: change.inactivity = .never
         }
-        if given.keys.contains("daily_quota") {
-            change.dailyQuota = .some(edit.dailyQuota)
-        }
+        change.dailyQuota = edit.dailyQuota.wanted
         return change
+    }
+}
+
+extension Change {
+    /// As operations take it: `nil` to keep, an inner `nil` to lift.
+    var wanted: Value?? {
+        switch self {
+        case .keep: nil
+        case .set(let value): .some(value)
+        case .lift: .some(nil)
+        }
     }
 }
 
@@ -45,14 +56,15 @@ extension OrganizationView {
         let days: Int? = if case .after(let days) = organization.inactivity { days } else { nil }
         self.init(
             id: organization.id.text, name: organization.name.text, inactivityDays: days,
-            dailyQuota: organization.dailyQuota, createdAt: organization.createdAt.text)
+            dailyQuota: organization.dailyQuota, holdCalls: organization.holdsCalls,
+            createdAt: organization.createdAt.text)
     }
 }
 
-extension AuditEntryView {
-    init(_ entry: AuditEntry) {
+extension OrganizationSummaryView {
+    init(_ place: PersonOperations.Place) {
         self.init(
-            id: entry.id.text, at: entry.at.text, actor: entry.actor?.text, actorToken: entry.actorToken?.text,
-            action: entry.action.rawValue, subject: entry.subject, details: entry.details)
+            id: place.organization.id.text, name: place.organization.name.text, role: place.membership.role.rawValue,
+            state: StateWords(place.membership.state).state)
     }
 }

@@ -13,14 +13,17 @@ package struct RestServer: Sendable {
     private let operations: RestOperations
     private let logger: Logger
     private let version: String
+    private let trustedProxies: [IPNetwork]
 
     // Requests are small; what callers of webhooks send goes to the other listener.
     private static let bodyBytesMax = 65_536
 
-    package init(operations: RestOperations, logger: Logger, version: String) {
+    /// - Parameter trustedProxies: whose word about the caller's address is taken.
+    package init(operations: RestOperations, logger: Logger, version: String, trustedProxies: [IPNetwork]) {
         self.operations = operations
         self.logger = logger
         self.version = version
+        self.trustedProxies = trustedProxies
     }
 
     /// Makes the service that listens.
@@ -37,28 +40,57 @@ package struct RestServer: Sendable {
             logger: logger)
     }
 
-    private func router() -> Router<BasicRequestContext> {
-        let router = Router()
-        router.addMiddleware { ProblemMiddleware(logger: logger) }
+    private func router() -> Router<AdminContext> {
+        let router = Router(context: AdminContext.self)
+        router.addMiddleware { ProblemMiddleware(operations: operations, logger: logger) }
         router.get("/") { [version] _, _ in "Inlet \(version). The REST API is under /api/v1.\n" }
+        for page in ["set-password", "accept-invitation"] {
+            router.get("/\(page)") { _, _ in OneTimePage.text(page) }
+        }
         router.get("/health/live") { _, _ in "live\n" }
         router.get("/health/ready") { [operations] _, _ in
             await operations.isReady()
                 ? Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "ready\n")))
                 : Response(status: .serviceUnavailable, body: ResponseBody(byteBuffer: ByteBuffer(string: "not ready\n")))
         }
+        var methods: [String: [HTTPRequest.Method]] = [:]
         for route in AllRoutes.list {
-            router.on("/api/v1/\(route.path)", method: route.method) { [operations] request, context in
-                try await Self.run(route, request, context, operations)
+            methods[route.path, default: []].append(route.method)
+            router.on("/api/v1/\(route.path)", method: route.method) { request, context in
+                try await run(route, request, context)
             }
         }
+        refuseOtherMethods(methods, router)
         return router
     }
 
-    private static func run(
-        _ route: Route, _ request: Request, _ context: BasicRequestContext, _ operations: RestOperations
-    ) async throws -> Response {
-        let actor = try await operations.signIn.actor(presenting: bearer(request))
+    // An address that exists answers 405 to what it does not do, and says what it does (RFC 9110, section 15.5.6).
+    private func refuseOtherMethods(_ known: [String: [HTTPRequest.Method]], _ router: Router<AdminContext>) {
+        let all: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .head, .options, .trace]
+        for (path, methods) in known {
+            let allowed = methods.map(\.rawValue).sorted().joined(separator: ", ")
+            for method in all where !methods.contains(method) {
+                router.on("/api/v1/\(path)", method: method) { _, _ -> Response in throw MethodNotAllowed(allowed: allowed) }
+            }
+        }
+    }
+
+    private func run(_ route: Route, _ request: Request, _ context: AdminContext) async throws -> Response {
+        let address = caller(request, context)
+        switch route.handler {
+        case .open(let handler):
+            return try await handler(try await input(route, request, context, address), operations).response
+        case .known(let handler):
+            let actor = try await actor(request, address)
+            if let permission = route.permission { try actor.require(permission) }
+            let input = try await input(route, request, context, address)
+            return try await handler(RestRequest(actor: actor, input: input), operations).response
+        }
+    }
+
+    private func input(
+        _ route: Route, _ request: Request, _ context: AdminContext, _ address: String
+    ) async throws -> OpenRequest {
         var query: [String: String] = [:]
         for (name, value) in request.uri.queryParameters {
             guard route.query.contains(String(name)) else {
@@ -69,7 +101,7 @@ package struct RestServer: Sendable {
         }
         let body: ByteBuffer
         do {
-            body = try await request.body.collect(upTo: bodyBytesMax)
+            body = try await request.body.collect(upTo: Self.bodyBytesMax)
         } catch is NIOTooManyBytesError {
             throw RequestTooLarge()
         }
@@ -77,28 +109,114 @@ package struct RestServer: Sendable {
         for (name, value) in context.parameters {
             parameters[String(name)] = value.removingPercentEncoding ?? String(value)
         }
-        let rest = RestRequest(actor: actor, parameters: parameters, query: query, body: Data(body.readableBytesView))
-        return try await route.handler(rest, operations).response
+        return OpenRequest(
+            parameters: parameters, query: query, body: Data(body.readableBytesView), address: address,
+            userAgent: request.headers[.userAgent], device: Cookies.value(SessionCookie.device, in: request.headers))
     }
 
-    private static func bearer(_ request: Request) throws -> String {
-        guard let header = request.headers[.authorization], let space = header.firstIndex(of: " "),
-            header[..<space].lowercased() == "bearer"
-        else { throw OperationError.unauthenticated }
-        return String(header[header.index(after: space)...].drop { $0 == " " })
+    // MARK: Who asks
+
+    private func actor(_ request: Request, _ address: String) async throws -> Actor {
+        if let header = request.headers[.authorization] {
+            guard let space = header.firstIndex(of: " "), header[..<space].lowercased() == "bearer" else {
+                throw OperationError.unauthenticated
+            }
+            let token = String(header[header.index(after: space)...].drop { $0 == " " })
+            return try await operations.signIn.actor(presenting: token, from: address)
+        }
+        guard let session = Cookies.value(SessionCookie.session, in: request.headers) else {
+            throw OperationError.unauthenticated
+        }
+        return try await operations.signIn.actor(session: session, csrf: try csrf(request))
+    }
+
+    // A browser sends the cookie along whoever made the request. So one that changes something must come from our own page: it
+    // carries a value that only our page could read, and if the browser says where it comes from, that is here.
+    private func csrf(_ request: Request) throws(OperationError) -> SignIn.CSRFProof {
+        if request.method == .get || request.method == .head { return .notNeeded }
+        if let origin = request.headers[.origin] {
+            let own = request.head.authority ?? ""
+            guard origin == "http://\(own)" || origin == "https://\(own)" else { throw .unauthenticated }
+        }
+        guard let token = request.headers[.inletCSRF] else { throw .unauthenticated }
+        return .given(token)
+    }
+
+    /// Where a request comes from: behind a proxy that is trusted, the last address in its list that is not such a proxy's.
+    private func caller(_ request: Request, _ context: AdminContext) -> String {
+        let peer = context.remoteAddress?.ipAddress ?? ""
+        let forwarded = request.headers[values: .xForwardedFor].flatMap { $0.split(separator: ",") }
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        return TrustedProxies.caller(peer: peer, forwarded: forwarded, trusted: trustedProxies)
+    }
+}
+
+/// What is known of a request beside the request itself.
+struct AdminContext: RequestContext, RemoteAddressRequestContext {
+    var coreContext: CoreRequestContextStorage
+    let remoteAddress: SocketAddress?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        remoteAddress = source.channel.remoteAddress
+    }
+}
+
+extension HTTPField.Name {
+    static let inletCSRF = Self("Inlet-CSRF") ?? .cookie
+    static let xForwardedFor = Self("X-Forwarded-For") ?? .cookie
+    static let inletBackupSHA256 = Self("Inlet-Backup-Sha256") ?? .eTag
+}
+
+/// The cookies of a person who signed in. `__Host-` binds them to this host, over TLS or the loopback alone.
+enum SessionCookie {
+    static let session = "__Host-inlet_session"
+    static let device = "__Host-inlet_device"
+
+    /// Sets the session's cookie, which ends with the browser, and the one by which the browser is known the next time.
+    static func headers(_ started: SignIn.Started) -> [(HTTPField.Name, String)] {
+        var headers: [(HTTPField.Name, String)] = [(.setCookie, text(session, started.secret))]
+        if let known = started.device { headers.append((.setCookie, text(device, known) + "; Max-Age=31536000")) }
+        return headers
+    }
+
+    /// Has the browser forget the session.
+    static let gone: (HTTPField.Name, String) = (.setCookie, text(session, "") + "; Max-Age=0")
+
+    private static func text(_ name: String, _ value: String) -> String {
+        "\(name)=\(value); Path=/; Secure; HttpOnly; SameSite=Lax"
+    }
+}
+
+enum Cookies {
+    /// The value of a cookie; `nil` if there is none.
+    static func value(_ name: String, in headers: HTTPFields) -> String? {
+        for field in headers[values: .cookie] {
+            for pair in field.split(separator: ";") {
+                let parts = pair.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+                if parts.count == 2, parts[0] == name { return parts[1] }
+            }
+        }
+        return nil
     }
 }
 
 /// A request body over the bound.
 private struct RequestTooLarge: Error {}
 
+/// A method that an address does not know.
+private struct MethodNotAllowed: Error {
+    let allowed: String
+}
+
 /// Turns every error into `application/problem+json`; this is the one place that does.
 private struct ProblemMiddleware: RouterMiddleware {
+    let operations: RestOperations
     let logger: Logger
 
     func handle(
-        _ request: Request, context: BasicRequestContext,
-        next: (Request, BasicRequestContext) async throws -> Response
+        _ request: Request, context: AdminContext,
+        next: (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
@@ -106,9 +224,13 @@ private struct ProblemMiddleware: RouterMiddleware {
             return response(to: error, context)
         } catch is RequestTooLarge {
             return answer(413, "body_too_large", "A request to the REST API has at most 64 KiB.")
+        } catch let error as MethodNotAllowed {
+            var response = answer(405, "method_not_allowed", "This address knows \(error.allowed).")
+            response.headers[.allow] = error.allowed
+            return response
         } catch let error as any HTTPResponseError {
             switch error.status {
-            case .notFound: return answer(404, "not_found", "There is no such address with this method.")
+            case .notFound: return answer(404, "not_found", "There is no such address.")
             default: return answer(error.status.code, "bad_request", "The request cannot be read.")
             }
         } catch {
@@ -116,11 +238,19 @@ private struct ProblemMiddleware: RouterMiddleware {
         }
     }
 
-    private func response(to error: OperationError, _ context: BasicRequestContext) -> Response {
+    private func response(to error: OperationError, _ context: AdminContext) -> Response {
         switch error {
         case .unauthenticated:
-            var response = answer(401, "unauthorized", "Send a management token as a Bearer token.")
+            var response = answer(401, "unauthorized", "Send a management token as a Bearer token, or sign in.")
             response.headers[.wwwAuthenticate] = #"Bearer realm="inlet""#
+            return response
+        case .signInFailed(let code, let words):
+            var response = answer(401, code, words)
+            response.headers[.wwwAuthenticate] = #"Bearer realm="inlet""#
+            return response
+        case .tooManyAttempts(let seconds):
+            var response = answer(429, "too_many_attempts", "Too many attempts. Try again in \(seconds) s.")
+            response.headers[.retryAfter] = "\(seconds)"
             return response
         case .forbidden(let permission):
             return answer(403, "forbidden", "Your role lacks the permission \(permission.rawValue).")
@@ -130,6 +260,11 @@ private struct ProblemMiddleware: RouterMiddleware {
             return answer(400, "invalid", "`\(field)` \(expectation)", field: field)
         case .conflict(let code, let words):
             return answer(409, code, words)
+        case .accountHasTokens(let tokens):
+            return answer(
+                409, "account_has_tokens",
+                "This user still has tokens and can't be deleted. Delete them first, or move them to another account, then "
+                    + "try again.", tokens: tokens.map { TokenView($0, now: operations.now) })
         case .unavailable(let detail):
             logger.error("the store is not available", metadata: ["request": "\(context.id)", "error": "\(detail)"])
             var response = answer(503, "unavailable", "The database does not answer. Try again in a moment.")
@@ -141,9 +276,11 @@ private struct ProblemMiddleware: RouterMiddleware {
         }
     }
 
-    private func answer(_ status: Int, _ code: String, _ detail: String, field: String? = nil) -> Response {
+    private func answer(
+        _ status: Int, _ code: String, _ detail: String, field: String? = nil, tokens: [TokenView]? = nil
+    ) -> Response {
         let problem = Problem(
-            title: StatusPhrase.text(status), status: status, code: code, detail: detail, field: field)
+            title: StatusPhrase.text(status), status: status, code: code, detail: detail, field: field, tokens: tokens)
         let body = (try? Wire.encode(problem)) ?? Data()
         return RestAnswer(status: status, headers: [(.contentType, "application/problem+json")], body: body).response
     }
@@ -153,8 +290,33 @@ extension RestAnswer {
     fileprivate var response: Response {
         var fields = HTTPFields()
         for (name, value) in headers { fields.append(HTTPField(name: name, value: value)) }
-        return Response(
-            status: HTTPResponse.Status(code: status), headers: fields,
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+        let content: ResponseBody =
+            switch body {
+            case .bytes(let data): ResponseBody(byteBuffer: ByteBuffer(bytes: data))
+            case .pieces(let pieces, let byteCount):
+                ResponseBody(contentLength: byteCount.flatMap { Int(exactly: $0) }) { writer in
+                    for try await piece in pieces { try await writer.write(ByteBuffer(bytes: piece)) }
+                    try await writer.finish(nil)
+                }
+            }
+        return Response(status: HTTPResponse.Status(code: status), headers: fields, body: content)
+    }
+}
+
+/// What a one-time link shows as long as there is no console: how to use its code.
+private enum OneTimePage {
+    static func text(_ page: String) -> String {
+        let use =
+            page == "set-password"
+            ? """
+            POST /api/v1/passwords {"code": "…", "password": "…"}
+              inlet password set --code …
+            """ : #"POST /api/v1/invitations/accept {"code": "…"}"#
+        return """
+            The code behind the # of this link works once, for three days:
+
+              \(use)
+
+            """
     }
 }

@@ -9,11 +9,16 @@ package struct Route: Sendable {
     package let method: HTTPRequest.Method
     /// Below `/api/v1/`; `:id` is a parameter.
     package let path: String
-    /// What the operation behind it asks for.
-    package let permission: Permission
+    /// What the operation behind it asks for; `nil` for the few addresses where nobody need be known.
+    package let permission: Permission?
     /// The query parameters it knows; any other is refused.
     package let query: Set<String>
-    let handler: @Sendable (RestRequest, RestOperations) async throws -> RestAnswer
+    let handler: Handler
+
+    enum Handler: Sendable {
+        case known(@Sendable (RestRequest, RestOperations) async throws -> RestAnswer)
+        case open(@Sendable (OpenRequest, RestOperations) async throws -> RestAnswer)
+    }
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Permission, query: Set<String> = [],
@@ -23,15 +28,27 @@ package struct Route: Sendable {
         self.path = path
         self.permission = permission
         self.query = query
-        self.handler = handler
+        self.handler = .known(handler)
+    }
+
+    /// Makes a line for an address that proves in another way than by a token or session who asks.
+    init(
+        open method: HTTPRequest.Method, _ path: String,
+        _ handler: @escaping @Sendable (OpenRequest, RestOperations) async throws -> RestAnswer
+    ) {
+        self.method = method
+        self.path = path
+        permission = nil
+        query = []
+        self.handler = .open(handler)
     }
 }
 
 /// Everything that can be asked for.
 package enum AllRoutes {
     package static let list: [Route] =
-        OrganizationRoutes.list + AccountRoutes.list + WebhookRoutes.list + TokenRoutes.list + EventRoutes.list
-        + StatusRoutes.list
+        OrganizationRoutes.list + AccountRoutes.list + PersonRoutes.list + WebhookRoutes.list + TokenRoutes.list
+        + EventRoutes.list + HeldRoutes.list + OutlookRoutes.list + AuditRoutes.list + InstallationRoutes.list
 }
 
 /// The operations the routes call.
@@ -39,37 +56,57 @@ package struct RestOperations: Sendable {
     let signIn: SignIn
     let organization: OrganizationOperations
     let accounts: AccountOperations
+    let person: PersonOperations
     let webhooks: WebhookOperations
     let tokens: TokenOperations
     let events: EventOperations
+    let held: HeldOperations
+    let outlook: OutlookOperations
     let audit: AuditOperations
+    let keys: KeyOperations
+    let backups: BackupOperations
     let status: @Sendable () -> StatusView
     let isReady: @Sendable () async -> Bool
+    private let clock: any WallClock
+
+    /// The time of day.
+    var now: Timestamp { clock.now() }
 
     /// - Parameters:
     ///   - status: how the server is, from those who know.
     ///   - isReady: whether the store answers.
     package init(
-        desk: Desk, status: @escaping @Sendable () -> StatusView, isReady: @escaping @Sendable () async -> Bool
+        desk: Desk, held: HeldOperations, outlook: OutlookOperations, keys: KeyOperations, backups: BackupOperations,
+        status: @escaping @Sendable () -> StatusView, isReady: @escaping @Sendable () async -> Bool
     ) {
+        clock = desk.clock
         signIn = SignIn(desk)
         organization = OrganizationOperations(desk)
         accounts = AccountOperations(desk)
+        person = PersonOperations(desk)
         webhooks = WebhookOperations(desk)
         tokens = TokenOperations(desk)
         events = EventOperations(desk)
         audit = AuditOperations(desk)
+        self.held = held
+        self.outlook = outlook
+        self.keys = keys
+        self.backups = backups
         self.status = status
         self.isReady = isReady
     }
 }
 
-/// A request whose sender is known.
-struct RestRequest: Sendable {
-    let actor: Actor
+/// A request whose sender need not be known.
+struct OpenRequest: Sendable {
     let parameters: [String: String]
     let query: [String: String]
     let body: Data
+    /// Where it came from.
+    let address: String
+    let userAgent: String?
+    /// What the browser keeps of an earlier sign-in.
+    let device: String?
 
     /// The value of `:id` in the path.
     var id: String { parameters["id"] ?? "" }
@@ -78,13 +115,32 @@ struct RestRequest: Sendable {
     var after: String? { query["after"] }
 
     func limit() throws(OperationError) -> Int? {
-        guard let text = query["limit"] else { return nil }
-        guard let limit = Int(text) else { throw .invalid(field: "limit", "must be a whole number.") }
-        return limit
+        try number("limit")
+    }
+
+    /// A whole number of the query.
+    func number(_ name: String) throws(OperationError) -> Int? {
+        guard let text = query[name] else { return nil }
+        guard let number = Int(text) else { throw .invalid(field: name, "must be a whole number.") }
+        return number
+    }
+
+    /// A moment of the query.
+    func moment(_ name: String) throws(OperationError) -> Timestamp? {
+        try RestAPI.moment(query[name], field: name)
+    }
+
+    /// A word of a closed list in the query.
+    func word<Word: RawRepresentable<String> & CaseIterable>(_ name: String) throws(OperationError) -> Word? {
+        guard let text = query[name] else { return nil }
+        return try RestAPI.word(text, field: name)
     }
 
     /// Reads the body as a JSON object with those fields and no others.
-    func decode<Value: Decodable>(_ type: Value.Type, fields: Set<String>) throws -> Value {
+    ///
+    /// - Parameter mayBeEmpty: whether no body says the same as an object without fields.
+    func decode<Value: Decodable>(_ type: Value.Type, fields: Set<String>, mayBeEmpty: Bool = false) throws -> Value {
+        let body = mayBeEmpty && body.isEmpty ? Data("{}".utf8) : body
         guard JSONValue.depth(of: body) <= JSONValue.depthMax else {
             throw OperationError.invalid(field: "body", "nests deeper than \(JSONValue.depthMax) levels.")
         }
@@ -109,19 +165,71 @@ struct RestRequest: Sendable {
     }
 }
 
+/// A request whose sender is known.
+@dynamicMemberLookup
+struct RestRequest: Sendable {
+    let actor: Actor
+    let input: OpenRequest
+
+    subscript<Value>(dynamicMember path: KeyPath<OpenRequest, Value>) -> Value {
+        input[keyPath: path]
+    }
+
+    func limit() throws(OperationError) -> Int? {
+        try input.limit()
+    }
+
+    func decode<Value: Decodable>(_ type: Value.Type, fields: Set<String>, mayBeEmpty: Bool = false) throws -> Value {
+        try input.decode(type, fields: fields, mayBeEmpty: mayBeEmpty)
+    }
+}
+
+/// Reads a moment as RFC 3339 writes it.
+func moment(_ text: String?, field: String) throws(OperationError) -> Timestamp? {
+    guard let text else { return nil }
+    for hasFraction in [false, true] {
+        let format = Date.ISO8601FormatStyle(includingFractionalSeconds: hasFraction)
+        if let date = try? format.parse(text), let seconds = Int64(exactly: date.timeIntervalSince1970.rounded(.down)) {
+            let rest = (date.timeIntervalSince1970 - Double(seconds)) * 1_000_000
+            return Timestamp(seconds: seconds).adding(Interval(microseconds: Int64(exactly: rest.rounded()) ?? 0))
+        }
+    }
+    throw .invalid(field: field, "must be a moment as in RFC 3339, 2027-01-31T12:00:00Z for example.")
+}
+
 /// What goes back.
 struct RestAnswer: Sendable {
     let status: Int
     var headers: [(HTTPField.Name, String)]
-    let body: Data
+    let body: Body
+
+    enum Body: Sendable {
+        case bytes(Data)
+        /// Too much to hold at once: read piece by piece as the other side takes it.
+        case pieces(AsyncThrowingStream<Data, any Error>, byteCount: Int64?)
+    }
+
+    init(status: Int, headers: [(HTTPField.Name, String)], body: Data) {
+        self.status = status
+        self.headers = headers
+        self.body = .bytes(body)
+    }
+
+    init(
+        headers: [(HTTPField.Name, String)], pieces: AsyncThrowingStream<Data, any Error>, byteCount: Int64? = nil
+    ) {
+        status = 200
+        self.headers = headers
+        body = .pieces(pieces, byteCount: byteCount)
+    }
 
     static func json(_ value: some Encodable, status: Int = 200) throws -> RestAnswer {
         RestAnswer(status: status, headers: [(.contentType, "application/json")], body: try Wire.encode(value))
     }
 
     /// An answer that holds a secret and must not be kept by anything on its way.
-    static func secret(_ value: some Encodable) throws -> RestAnswer {
-        var answer = try json(value, status: 201)
+    static func secret(_ value: some Encodable, status: Int = 201) throws -> RestAnswer {
+        var answer = try json(value, status: status)
         answer.headers.append((.cacheControl, "no-store"))
         return answer
     }

@@ -12,7 +12,7 @@ import Testing
 @Suite struct RestTests {
     @Test func `Without a management token every route is 401, with problem and challenge`() async throws {
         try await TestHouse.open { house async throws in
-            for route in AllRoutes.list {
+            for route in AllRoutes.list where route.permission != nil {
                 let answer = try await house.api(
                     HTTPMethod(rawValue: route.method.rawValue), route.path, token: Secret.random(.management).revealed())
                 #expect(answer.status == 401, "\(route.method.rawValue) \(route.path)")
@@ -27,13 +27,14 @@ import Testing
         try await TestHouse.open { house async throws in
             let member = try await house.member(role)
             for route in AllRoutes.list {
+                guard let permission = route.permission else { continue }
                 let path = route.path.replacing(":id", with: "none")
                 let answer = try await house.api(
                     HTTPMethod(rawValue: route.method.rawValue), path,
                     route.method == .get || route.method == .delete ? nil : Self.sampleBody(route.path),
                     token: member.managementToken)
                 #expect(
-                    (answer.status == 403) == !role.allows(route.permission),
+                    (answer.status == 403) == (permission == .manageInstallation || !role.allows(permission)),
                     "\(role) \(route.method.rawValue) \(route.path): \(answer.status)")
                 #expect(answer.status < 500)
             }
