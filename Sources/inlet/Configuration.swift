@@ -1,4 +1,5 @@
 import Configuration
+import Domain
 import Foundation
 import Logging
 import SystemPackage
@@ -20,6 +21,11 @@ package enum Setting: String, CaseIterable, Sendable {
     case connectionsMax = "connections-max"
     case freeBytesMin = "free-bytes-min"
     case refusedCallsDays = "refused-calls-days"
+    case heldCallsDays = "held-calls-days"
+    case heldBytesMax = "held-bytes-max"
+    case adminURL = "admin-url"
+    case notificationURL = "notification-url"
+    case trustedProxies = "trusted-proxies"
     case logLevel = "log-level"
     case unsafeSynchronous = "unsafe-synchronous"
 
@@ -32,14 +38,15 @@ package enum Setting: String, CaseIterable, Sendable {
 
     var kind: Kind {
         switch self {
-        case .data, .ingest, .admin, .ingestURL, .masterKeyFile: .text
+        case .data, .ingest, .admin, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .masterKeyFile: .text
         case .ingestThreads: .number(1...64)
         case .bodyBytesMax: .number(1...(1 << 30))
         case .bytesInFlightMax: .number((1 << 20)...(1 << 40))
         case .callsQueuedMax: .number(1...1_000_000)
         case .connectionsMax: .number(1...1_000_000)
         case .freeBytesMin: .number(0...(1 << 50))
-        case .refusedCallsDays: .number(1...3650)
+        case .refusedCallsDays, .heldCallsDays: .number(1...3650)
+        case .heldBytesMax: .number(0...(1 << 40))
         case .logLevel: .word(Logger.Level.allCases.map(\.rawValue))
         case .unsafeSynchronous: .word(["full", "normal"])
         }
@@ -51,7 +58,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .data: "data"
         case .ingest: "127.0.0.1:8080"
         case .admin: "127.0.0.1:8081"
-        case .ingestURL, .masterKeyFile: nil
+        case .ingestURL, .adminURL, .notificationURL, .trustedProxies, .masterKeyFile: nil
         case .ingestThreads: "\(min(4, ProcessInfo.processInfo.activeProcessorCount))"
         case .bodyBytesMax: "26214400"
         case .bytesInFlightMax: "268435456"
@@ -59,6 +66,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .connectionsMax: "10000"
         case .freeBytesMin: "268435456"
         case .refusedCallsDays: "30"
+        case .heldCallsDays: "7"
+        case .heldBytesMax: "268435456"
         case .logLevel: "info"
         case .unsafeSynchronous: "full"
         }
@@ -79,6 +88,12 @@ package enum Setting: String, CaseIterable, Sendable {
         case .connectionsMax: "Connections of callers at once; more is answered 503."
         case .freeBytesMin: "Room to leave on the disk, in bytes; below it calls are answered 503."
         case .refusedCallsDays: "How long the ledger keeps a refused call, in days."
+        case .heldCallsDays: "How long a call is kept aside whose token or owner had lapsed, in days."
+        case .heldBytesMax: "Room for calls kept aside in each organization, in bytes; 0 keeps none."
+        case .adminURL: "Where people reach the admin listener, if a proxy stands before it; for links."
+        case .notificationURL: "Address that warnings are posted to as JSON (default: none, they are logged and listed)."
+        case .trustedProxies:
+            "Networks of proxies whose X-Forwarded-For is believed, 10.0.0.0/8,192.0.2.7 for example (default: none)."
         case .logLevel: "How much is logged: \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))."
         case .unsafeSynchronous: "For the power-cut test alone: `normal` loses acknowledged events."
         }
@@ -109,6 +124,11 @@ package struct Settings: Sendable {
     package var connectionsMax: Int
     package var freeBytesMin: Int
     package var refusedCallsDays: Int
+    package var heldCallsDays: Int
+    package var heldBytesMax: Int
+    package var adminURL: String?
+    package var notificationURL: String?
+    package var trustedProxies: [IPNetwork]
     package var logLevel: Logger.Level
     package var isUnsafe: Bool
 
@@ -142,7 +162,10 @@ package struct Settings: Sendable {
         data = URL(fileURLWithPath: try reader.text(.data), isDirectory: true)
         ingest = try reader.address(.ingest)
         admin = try reader.address(.admin)
-        ingestURL = try reader.optionalText(.ingestURL).map { try Self.checkedURL($0) }
+        ingestURL = try reader.optionalText(.ingestURL).map { try Self.checkedURL($0, .ingestURL) }
+        adminURL = try reader.optionalText(.adminURL).map { try Self.checkedURL($0, .adminURL) }
+        notificationURL = try reader.optionalText(.notificationURL).map { try Self.checkedURL($0, .notificationURL) }
+        trustedProxies = try Self.networks(try reader.optionalText(.trustedProxies))
         masterKeyFile =
             try reader.optionalText(.masterKeyFile).map { URL(fileURLWithPath: $0) }
             ?? data.appendingPathComponent("master.key")
@@ -153,6 +176,8 @@ package struct Settings: Sendable {
         connectionsMax = try reader.number(.connectionsMax)
         freeBytesMin = try reader.number(.freeBytesMin)
         refusedCallsDays = try reader.number(.refusedCallsDays)
+        heldCallsDays = try reader.number(.heldCallsDays)
+        heldBytesMax = try reader.number(.heldBytesMax)
         logLevel = Logger.Level(rawValue: try reader.text(.logLevel)) ?? .info
         isUnsafe = try reader.text(.unsafeSynchronous) == "normal"
         if bytesInFlightMax < bodyBytesMax {
@@ -201,14 +226,26 @@ package struct Settings: Sendable {
         return ConfigReader(providers: providers)
     }
 
-    private static func checkedURL(_ text: String) throws -> String {
+    private static func networks(_ text: String?) throws -> [IPNetwork] {
+        try (text ?? "").split(separator: ",").map { part in
+            let name = part.trimmingCharacters(in: .whitespaces)
+            guard let network = IPNetwork(name) else {
+                throw SettingsError(
+                    description: "`\(Setting.trustedProxies.rawValue)` names \(name), which is no network; write 10.0.0.0/8 or "
+                        + "2001:db8::/32, or one address.")
+            }
+            return network
+        }
+    }
+
+    private static func checkedURL(_ text: String, _ setting: Setting) throws -> String {
         guard let url = URLComponents(string: text), ["http", "https"].contains(url.scheme ?? ""), url.host != nil,
-            url.query == nil, url.fragment == nil, !text.contains("'")
+            setting == .notificationURL || url.query == nil, url.fragment == nil, !text.contains("'")
         else {
             throw SettingsError(
-                description: "`\(Setting.ingestURL.rawValue)` must be an address such as https://hooks.example.com.")
+                description: "`\(setting.rawValue)` must be an address such as https://hooks.example.com.")
         }
-        return text.hasSuffix("/") ? String(text.dropLast()) : text
+        return text.hasSuffix("/") && setting != .notificationURL ? String(text.dropLast()) : text
     }
 }
 

@@ -36,7 +36,8 @@ struct EventCommand: AsyncParsableCommand {
                 let event = try await client.event(event)
                 if options.json { return try Output.json(event) }
                 try Output.fields([
-                    ("id", event.id), ("received", event.receivedAt), ("webhook", event.webhook), ("token", event.token),
+                    ("id", event.id), ("received", event.receivedAt), ("released", event.releasedAt),
+                    ("webhook", event.webhook), ("token", event.token),
                     ("from", event.remoteAddress), ("user", event.basicUser), ("query", event.query),
                     ("context", try event.context.map { String(decoding: try Wire.encode($0), as: UTF8.self) }),
                     ("body", "\(event.bodyBytes) bytes, SHA-256 \(event.bodySha256)"),
@@ -102,34 +103,5 @@ struct EventCommand: AsyncParsableCommand {
 
     private static func line(_ event: EventView) -> [String] {
         [event.id, event.receivedAt, event.webhook, "\(event.bodyBytes)", event.contentType ?? "-"]
-    }
-}
-
-/// `inlet call …`
-struct CallCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "call", abstract: "The ledger of calls, accepted and refused.", subcommands: [List.self])
-
-    struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List calls, newest first, with the true cause of a refusal.")
-        @Option(help: "accepted or refused (default: both).") var outcome: String?
-        @OptionGroup var options: ServerOptions
-        @OptionGroup var page: PageOptions
-
-        func run() async throws {
-            try await Failures.shown {
-                let page = try await options.client().calls(outcome: outcome, after: page.after, limit: page.limit)
-                if options.json { return try Output.json(page) }
-                try Output.table(
-                    ["ID", "RECEIVED", "STATUS", "CAUSE", "TOKEN", "WEBHOOK", "FROM", "COUNT"],
-                    page.items.map {
-                        [
-                            $0.id, $0.receivedAt, "\($0.status)", $0.cause ?? "-", $0.tokenName ?? "-",
-                            $0.webhook ?? "-", $0.remoteAddress, "\($0.count)",
-                        ]
-                    })
-                try self.page.more(page.next)
-            }
-        }
     }
 }

@@ -18,6 +18,8 @@ package struct House: Sendable {
     package let desk: Desk
     package let pipeline: IngestPipeline
     package let housekeeper: IngestHousekeeper
+    package let sweep: Sweep
+    package let notifier: Notifier
     package let operations: RestOperations
     private let load: IngestLoad
     private let appender: Appender
@@ -56,18 +58,25 @@ package struct House: Sendable {
         self.store = store
         self.logger = logger
         self.clock = clock
+        let keys = KeyCabinet(keyRing)
         desk = try await Desk(
-            store: store, clock: clock, keyRing: keyRing, ingestURL: settings.ingestURL ?? settings.ingest.url)
+            store: store, clock: clock, keys: keys, ingestURL: settings.ingestURL ?? settings.ingest.url,
+            adminURL: settings.adminURL ?? settings.admin.url)
+        let keyFile = settings.masterKeyFile
+        let keyOperations = KeyOperations(desk) { try PrivateFile.write($0.fileText, to: keyFile) }
+        try await keyOperations.resume()
+        try await desk.adoptAuditLog()
+        BackupOperations.tidy(settings.data)
 
         let today = clock.now().day
-        let (lastEvent, lastCall, usage) = try await store.read { connection in
+        let (lastEvent, lastCall, lastHeld, usage) = try await store.read { connection in
             (
                 try EventTable(connection).lastNumber(), try CallTable(connection).lastNumber(),
-                try UsageTable(connection).all(on: today)
+                try HeldTable(connection).lastNumber(), try UsageTable(connection).all(on: today)
             )
         }
         let roster = try await Roster.open(store)
-        let activity = ActivityBook()
+        let activity = ActivityBook(keys: keys)
         let quota = QuotaBook(day: today, counts: usage)
         let ledger = Ledger(roster: roster, lastID: lastCall)
         load = IngestLoad(
@@ -75,16 +84,23 @@ package struct House: Sendable {
             folder: settings.data)
         appender = Appender(
             store: store, clock: clock, activity: activity, quota: quota,
-            callsQueuedMax: settings.callsQueuedMax, lastID: lastEvent, logger: logger)
+            callsQueuedMax: settings.callsQueuedMax, heldWeightMax: Int64(settings.heldBytesMax), lastID: lastEvent,
+            lastHeldID: lastHeld, logger: logger)
         pipeline = IngestPipeline(
-            roster: roster, keyRing: keyRing, appender: appender, ledger: ledger, load: load,
+            roster: roster, keys: keys, appender: appender, ledger: ledger, load: load,
             bodyBytesMax: settings.bodyBytesMax)
         housekeeper = IngestHousekeeper(
             store: store, activity: activity, quota: quota, ledger: ledger, load: load, logger: logger)
-        sweeper = Sweeper(
-            sweep: Sweep(desk, keepRefusedCalls: .days(Int64(settings.refusedCallsDays))), clock: clock, logger: logger)
+        let outlook = try await OutlookOperations(desk)
+        let keepHeld = Interval.days(Int64(settings.heldCallsDays))
+        sweep = Sweep(
+            desk, outlook: outlook, keepRefusedCalls: .days(Int64(settings.refusedCallsDays)), keepHeldCalls: keepHeld)
+        sweeper = Sweeper(sweep: sweep, clock: clock, logger: logger)
+        notifier = Notifier(outlook, url: settings.notificationURL, logger: logger)
         operations = RestOperations(
-            desk: desk, status: Self.status(settings, desk, appender, load, sweeper, since: clock.now()),
+            desk: desk, held: HeldOperations(desk, keep: keepHeld), outlook: outlook, keys: keyOperations,
+            backups: BackupOperations(desk, folder: settings.data),
+            status: Self.status(settings, desk, appender, load, sweeper, since: clock.now()),
             isReady: { (try? await store.read { try $0.rows("SELECT 1 AS one") }) != nil })
     }
 
@@ -96,12 +112,14 @@ package struct House: Sendable {
             host: settings.ingest.host, port: settings.ingest.port, threads: settings.ingestThreads,
             bodyBytesMax: settings.bodyBytesMax, connectionsMax: settings.connectionsMax)
         ingest.drainTime = .seconds(20)
-        let admin = RestServer(operations: operations, logger: logger, version: inletVersion)
-            .application(host: settings.admin.host, port: settings.admin.port, onBound: onAdminBound)
+        ingest.trustedProxies = settings.trustedProxies
+        let admin = RestServer(
+            operations: operations, logger: logger, version: inletVersion, trustedProxies: settings.trustedProxies
+        ).application(host: settings.admin.host, port: settings.admin.port, onBound: onAdminBound)
         let door = IngestServer(
             settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger, onBound: onIngestBound)
         return [
-            housekeeper, sweeper, Listener(setting: .admin, address: settings.admin) { try await admin.run() },
+            housekeeper, sweeper, notifier, Listener(setting: .admin, address: settings.admin) { try await admin.run() },
             Listener(setting: .ingest, address: settings.ingest) { try await door.run() },
         ]
     }
@@ -187,7 +205,8 @@ private final class Sweeper: Service {
         let (seconds, attoseconds) = steadyElapsed.components
         let steady = Interval(microseconds: seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
         do {
-            let report = try await sweep.run(wallElapsed: wallElapsed, steadyElapsed: steady)
+            let round = try await sweep.run(wallElapsed: wallElapsed, steadyElapsed: steady)
+            let report = round.accounts
             reason.withLock { $0 = report.held.values.first }
             for account in report.deactivated {
                 logger.warning("an account became inactive for lack of activity", metadata: ["account": "\(account.text)"])
@@ -196,6 +215,14 @@ private final class Sweeper: Service {
                 logger.warning(
                     "idle accounts were left active; confirm with POST /api/v1/accounts/sweep",
                     metadata: ["organization": "\(organization.text)", "reason": "\(reason.rawValue)"])
+            }
+            for warning in round.warnings {
+                logger.warning(
+                    "something will stop",
+                    metadata: [
+                        "organization": "\(warning.organization.text)", "kind": "\(warning.kind.rawValue)",
+                        "subject": "\(warning.subject)", "at": "\(warning.dueAt.text)", "days": "\(warning.mark)",
+                    ])
             }
         } catch {
             logger.error("the sweep failed", metadata: ["error": "\(error)"])

@@ -75,7 +75,8 @@ struct FirstStep {
         if try await Installation.exists(in: store) { throw Installation.Failure.exists }
         let keyRing = try KeyFile.readOrMake(settings.masterKeyFile)
         let ingestURL = settings.ingestURL ?? settings.ingest.url
-        let desk = try await Desk(store: store, clock: SystemClock(), keyRing: keyRing, ingestURL: ingestURL)
+        let desk = try await Desk(
+            store: store, clock: SystemClock(), keys: KeyCabinet(keyRing), ingestURL: ingestURL)
         let made = try await Installation(desk).make()
         let url = "\(ingestURL)/in/\(made.webhook.text)"
         return FirstStep(

@@ -9,12 +9,16 @@ struct Inlet: AsyncParsableCommand {
         commandName: "inlet",
         abstract: "A self-hosted front door for webhooks.",
         discussion: """
-            `inlet serve` is the server. All other commands but `init` speak to a running one through its REST API: say where \
-            with --server or INLET_SERVER and who you are with --token or INLET_TOKEN, or let `inlet init` write a profile.
+            `inlet serve` is the server. All other commands but `init` and `restore` speak to a running one through its REST \
+            API: say where with --server or INLET_SERVER and who you are with --token or INLET_TOKEN, or let `inlet init` or \
+            `inlet sign-in` write a profile.
             """,
         version: inletVersion,
         subcommands: [
-            InitCommand.self, ServeCommand.self, StatusCommand.self, WebhookCommand.self, TokenCommand.self,
-            EventCommand.self, CallCommand.self,
+            InitCommand.self, ServeCommand.self, StatusCommand.self, SignInCommand.self, MeCommand.self,
+            OrganizationCommand.self, AccountCommand.self, InvitationCommand.self, WebhookCommand.self, TokenCommand.self,
+            EventCommand.self, CallCommand.self, HeldCommand.self, OutlookCommand.self, AuditCommand.self,
+            SessionCommand.self, PasswordCommand.self, SecondFactorCommand.self, KeysCommand.self, BackupCommand.self,
+            RestoreCommand.self, RecoverCommand.self,
         ])
 }

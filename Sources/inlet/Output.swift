@@ -27,18 +27,22 @@ enum Output {
         }
     }
 
-    /// A table with a heading; columns are as wide as their widest entry.
+    /// A table with a heading on standard output.
     static func table(_ heading: [String], _ rows: [[String]]) throws {
+        try text(columns(heading, rows))
+    }
+
+    /// A table with a heading; columns are as wide as their widest entry.
+    static func columns(_ heading: [String], _ rows: [[String]]) -> String {
         let cells = [heading] + rows.map { $0.map(printable) }
         let widths = heading.indices.map { column in
             cells.map { $0.indices.contains(column) ? $0[column].count : 0 }.max() ?? 0
         }
-        let lines = cells.map { row in
+        return cells.map { row in
             zip(row, widths).map { cell, width in
                 cell + String(repeating: " ", count: max(0, width - cell.count))
             }.joined(separator: "  ").replacing(#/\s+$/#, with: "")
-        }
-        try text(lines.joined(separator: "\n"))
+        }.joined(separator: "\n")
     }
 
     /// Names and values, one a line; those without a value are left out.
@@ -77,7 +81,7 @@ enum Failures {
         switch error {
         case let error as SettingsError: error.description
         case let error as StorageError: error.description
-        case ClientError.problem(let problem): problem.status == 401 ? "\(problem.detail) \(hint)" : problem.detail
+        case ClientError.problem(let problem): sentence(problem)
         case ClientError.unreachable(let server, let detail):
             "No answer from \(server): is `inlet serve` running there? (\(detail))"
         case ClientError.unreadable(let sentence): sentence
@@ -90,6 +94,13 @@ enum Failures {
             "The master key is not the one this database was made with. Put the right key file back."
         default: "\(error)"
         }
+    }
+
+    private static func sentence(_ problem: Problem) -> String {
+        if problem.code == "unauthorized" { return "\(problem.detail) \(hint)" }
+        guard let tokens = problem.tokens, !tokens.isEmpty else { return Output.printable(problem.detail) }
+        let names = tokens.map { "\($0.id) (\($0.name))" }.joined(separator: ", ")
+        return Output.printable("\(problem.detail) They are: \(names).")
     }
 
     private static let hint = "The one in use may have ended; see `--token`, INLET_TOKEN and the profile."

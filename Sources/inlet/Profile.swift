@@ -28,20 +28,27 @@ struct Profile: Codable {
         }
     }
 
+    /// Writes the profile; one that is there already is kept beside it.
+    ///
+    /// - Returns: what was done, in words.
+    func writeReplacingOlder() throws -> String {
+        if let older = try Self.read() {
+            try PrivateFile.write(older.text, to: Self.file.appendingPathExtension("previous"))
+        }
+        try PrivateFile.write(text, to: Self.file)
+        return "The command line finds this server by the profile \(Self.file.path)."
+    }
+
     /// Writes the profile. One for another server stays in force; one for the same server is kept beside it.
     ///
     /// - Returns: what was done, in words.
     func writeKeepingOlder() throws -> String {
         let path = Self.file.path
-        if let older = try Self.read() {
-            guard older.server == server else {
-                return "The profile \(path) is for \(older.server) and was left alone. "
-                    + "For this server pass --server \(server) and --token."
-            }
-            try PrivateFile.write(older.text, to: Self.file.appendingPathExtension("previous"))
+        if let older = try Self.read(), older.server != server {
+            return "The profile \(path) is for \(older.server) and was left alone. "
+                + "For this server pass --server \(server) and --token."
         }
-        try PrivateFile.write(text, to: Self.file)
-        return "The command line finds this server by the profile \(path)."
+        return try writeReplacingOlder()
     }
 
     private var text: String {
@@ -53,10 +60,26 @@ struct Profile: Codable {
     }
 }
 
-/// Which server to speak to, and as whom. Every command but `init` and `serve` takes these.
-struct ServerOptions: ParsableArguments {
+/// Which server to speak to.
+struct ServerAddress: ParsableArguments {
     @Option(help: ArgumentHelp("Where the server's admin listener is (variable: INLET_SERVER).", valueName: "url"))
     var server: String?
+
+    /// An option goes before a variable, a variable before the profile.
+    func url() throws -> String {
+        let profile = try Profile.read()
+        return server ?? ProcessInfo.processInfo.environment["INLET_SERVER"] ?? profile?.server ?? "http://127.0.0.1:8081"
+    }
+
+    /// Makes a client for what can be asked before anybody is known.
+    func client() throws -> InletClient {
+        InletClient(server: try url(), token: "")
+    }
+}
+
+/// Which server to speak to, and as whom. Every command takes these that speaks to a server as somebody.
+struct ServerOptions: ParsableArguments {
+    @OptionGroup var address: ServerAddress
 
     @Option(
         help: ArgumentHelp(
@@ -69,13 +92,11 @@ struct ServerOptions: ParsableArguments {
 
     /// Makes a client: an option goes before a variable, a variable before the profile.
     func client() throws -> InletClient {
-        let environment = ProcessInfo.processInfo.environment
-        let profile = try Profile.read()
-        guard let token = token ?? environment["INLET_TOKEN"] ?? profile?.token else {
+        let token = try token ?? ProcessInfo.processInfo.environment["INLET_TOKEN"] ?? Profile.read()?.token ?? ""
+        guard !token.isEmpty else {
             throw SettingsError(
-                description: "No management token. Pass --token, set INLET_TOKEN, or have `inlet init` write a profile.")
+                description: "No management token. Pass --token, set INLET_TOKEN, or have `inlet sign-in` write a profile.")
         }
-        let server = server ?? environment["INLET_SERVER"] ?? profile?.server ?? "http://127.0.0.1:8081"
-        return InletClient(server: server, token: token)
+        return InletClient(server: try address.url(), token: token)
     }
 }

@@ -31,6 +31,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: help(.connectionsMax, "count")) var connectionsMax: String?
     @Option(help: help(.freeBytesMin, "bytes")) var freeBytesMin: String?
     @Option(help: help(.refusedCallsDays, "days")) var refusedCallsDays: String?
+    @Option(help: help(.heldCallsDays, "days")) var heldCallsDays: String?
+    @Option(help: help(.heldBytesMax, "bytes")) var heldBytesMax: String?
+    @Option(help: help(.adminURL, "url")) var adminUrl: String?
+    @Option(help: help(.notificationURL, "url")) var notificationUrl: String?
+    @Option(help: help(.trustedProxies, "networks")) var trustedProxies: String?
     @Option(help: help(.logLevel, "level")) var logLevel: String?
 
     @Option(help: ArgumentHelp("A JSON file with settings (variable: INLET_CONFIG).", valueName: "file"))
@@ -92,7 +97,8 @@ struct ServeCommand: AsyncParsableCommand {
             .data: data, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl, .masterKeyFile: masterKeyFile,
             .ingestThreads: ingestThreads, .bodyBytesMax: bodyBytesMax, .bytesInFlightMax: bytesInFlightMax,
             .callsQueuedMax: callsQueuedMax, .connectionsMax: connectionsMax, .freeBytesMin: freeBytesMin,
-            .refusedCallsDays: refusedCallsDays, .logLevel: logLevel,
+            .refusedCallsDays: refusedCallsDays, .heldCallsDays: heldCallsDays, .heldBytesMax: heldBytesMax,
+            .adminURL: adminUrl, .notificationURL: notificationUrl, .trustedProxies: trustedProxies, .logLevel: logLevel,
         ].compactMapValues { $0 }
     }
 

@@ -5,14 +5,17 @@ Shared by Tests/Clients and Tests/Crash. Standard library only, so that the cras
 
 import atexit
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import zlib
@@ -71,6 +74,14 @@ def basic(user, password):
 
 def sha256(body):
     return hashlib.sha256(body).hexdigest()
+
+
+def until(ask, seconds=10):
+    """The first answer that counts as true, asked for again and again; the last one, if none does in time."""
+    end = time.monotonic() + seconds
+    while not (answer := ask()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return answer
 
 
 class ServerError(Exception):
@@ -163,6 +174,19 @@ class Server:
 
     def api(self):
         return Api(self.admin_port, self.info["management_token"])
+
+
+@contextlib.contextmanager
+def own_server(environment=None):
+    """A server of one test's own, installed and not yet started; it and its folder are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="inlet-own-"))
+    server = Server(folder, environment=environment)
+    try:
+        server.init()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Answer:

@@ -1,13 +1,19 @@
 """The program as a person uses it: commands, files, exit codes, and what SIGTERM leaves behind."""
 
+import base64
 import hashlib
+import hmac
 import json
 import os
+import pty
+import select
 import shutil
 import stat
 import subprocess
 import tempfile
 import threading
+import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -28,16 +34,42 @@ class Shell:
         if server:
             self.environment |= {"INLET_SERVER": f"http://127.0.0.1:{server.admin_port}", "INLET_TOKEN": token}
 
-    def run(self, *words, **environment):
+    def run(self, *words, lines=(), **environment):
+        """Runs a command without a terminal; what it asks for are the lines of standard input."""
         return subprocess.run(
             [PROGRAM, *words], env=self.environment | environment, cwd=self.folder,
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+            input="".join(line + "\n" for line in lines).encode(), capture_output=True, timeout=SECONDS,
         )
 
-    def json(self, *words):
-        done = self.run(*words, "--json")
+    def json(self, *words, lines=()):
+        done = self.run(*words, "--json", lines=lines)
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)
+
+    def at_terminal(self, *words, answers):
+        """Runs a command at a terminal and types each answer when its prompt shows: (exit code, what the screen showed)."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [PROGRAM, *words], env=self.environment, cwd=self.folder, stdin=theirs, stdout=theirs, stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        screen, seen, answers = b"", 0, list(answers)
+        try:
+            while select.select([ours], [], [], SECONDS)[0]:
+                try:
+                    screen += os.read(ours, 65_536)
+                except OSError:  # that is how a terminal without programs reads
+                    break
+                if answers and answers[0][0].encode() in screen[seen:]:
+                    seen = len(screen)
+                    os.write(ours, answers.pop(0)[1].encode() + b"\n")
+            assert not answers, f"never asked: {answers}\n{screen.decode()}"
+            return process.wait(SECONDS), screen.decode()
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
 
 
 @pytest.fixture
@@ -59,6 +91,28 @@ def one_line(done):
     lines = done.stderr.decode().strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("inlet: "), lines
     return lines[0]
+
+
+def eventually(look):
+    """What `look` returns as soon as it is true: what the hot path gathers on the side is written once a second."""
+    end = time.monotonic() + SECONDS
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.1)
+    return found
+
+
+def in_days(count):
+    return (datetime.now(timezone.utc) + timedelta(days=count)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def totp(secret):
+    """The code that an authenticator app shows now, RFC 6238 with its usual numbers."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    mac = hmac.digest(key, (int(time.time()) // 30).to_bytes(8, "big"), "sha1")
+    start = mac[-1] & 15
+    number = int.from_bytes(mac[start:start + 4], "big") & 0x7FFFFFFF
+    return f"{number % 1_000_000:06}"
 
 
 def test_init_says_everything_once_and_refuses_a_folder_that_has_an_installation(folder):
@@ -136,13 +190,342 @@ def test_N9_webhooks_tokens_and_events_by_the_command_line(shell, server, target
     assert shown.endswith(b'\n\n{"hello":"world"}') and b"Content-Type: application/json" in shown
     assert token["secret"].encode() not in shown
 
-    assert shell.json("token", "deactivate", token["id"])["state"] == "inactive"
+    assert shell.json("token", "deactivate", token["id"], "--yes")["state"] == "inactive"
     assert b'"code":"unauthorized"' in subprocess.run(line, shell=True, capture_output=True, timeout=SECONDS).stdout
     assert shell.json("token", "activate", token["id"])["state"] == "active"
-    assert "Deactivate it first" in one_line(shell.run("token", "delete", token["id"]))
-    shell.json("token", "deactivate", token["id"])
-    assert shell.run("token", "delete", token["id"]).returncode == 0
+    assert "Deactivate it first" in one_line(shell.run("token", "delete", token["id"], "--yes"))
+    shell.json("token", "deactivate", token["id"], "-y")
+    assert shell.run("token", "delete", token["id"], "--yes").returncode == 0
     assert shell.json("status")["database"] == "sqlite"
+
+
+def test_N5_what_would_stop_callers_is_not_done_without_a_terminal_unless_yes_is_passed(shell, api, target):
+    token = target.token["id"]
+    service = shell.json("account", "create", "--kind", "service", "--name", "asked first")["id"]
+    person = shell.json("account", "create", "--kind", "person", "--name", "asked first", "--login", "asked.first")["id"]
+    deeds = [
+        ["token", "deactivate", token], ["token", "delete", token], ["token", "rotate", token],
+        ["token", "transfer", token, "--to", service], ["account", "deactivate", service], ["account", "delete", service],
+        ["account", "block-sign-in", person], ["account", "transfer-tokens", person, "--to", service],
+    ]
+    before = len(shell.json("audit", "list")["items"])
+    for words in deeds:
+        for json_too in [[], ["--json"]]:
+            line = one_line(shell.run(*words, *json_too))
+            assert line.startswith("inlet: This would ")
+            assert line.endswith("; pass --yes to do it without being asked.")
+    assert len(shell.json("audit", "list")["items"]) == before
+    assert shell.json("token", "show", token)["state"] == "active"
+    assert len(shell.json("token", "show", token)["secrets"]) == 1
+    assert shell.json("account", "show", person)["sign_in"] == "allowed"
+
+
+def test_N5_at_a_terminal_the_impact_is_shown_and_only_yes_goes_on(shell, target):
+    token = target.token["id"]
+    target.assert_good_call_works()
+    eventually(lambda: shell.json("token", "impact", token)["count"])
+    for answer in ["n", "", "yep"]:
+        code, screen = shell.at_terminal("token", "deactivate", token, answers=[("Go on? [y/N]", answer)])
+        assert code == 1 and "Nothing was changed." in screen
+        for word in [target.webhook, "127.0.0.1", "one call in the last 30 days"]:
+            assert word in screen
+    target.assert_good_call_works()
+    code, screen = shell.at_terminal("token", "deactivate", token, answers=[("Go on? [y/N]", "y")])
+    assert code == 0 and "inactive" in screen
+    assert target.post(b"", target.bearer).status == 401
+
+
+def test_N5_the_impact_of_a_token_and_of_its_owner_say_which_webhook_was_called_and_from_where(shell, target):
+    owner = shell.json("account", "create", "--kind", "service", "--name", "impact")["id"]
+    shell.json("token", "transfer", target.token["id"], "--to", owner, "--yes")
+    target.assert_good_call_works()
+    impact = eventually(lambda: (it := shell.json("token", "impact", target.token["id"]))["count"] and it)
+    assert (impact["subject"], impact["days"], impact["count"]) == (target.token["id"], 30, 1)
+    [webhook] = impact["webhooks"]
+    assert (webhook["webhook"], webhook["count"], webhook["addresses"]) == (target.webhook, 1, ["127.0.0.1"])
+    whole = shell.json("account", "impact", owner)
+    assert [it["token"] for it in whole["tokens"]] == [target.token["id"]]
+    assert "127.0.0.1" in shell.run("account", "impact", owner).stdout.decode()
+
+
+def test_N6_a_rotated_token_takes_both_secrets_until_the_overlap_ends(shell, target):
+    token = target.token["id"]
+    rotated = shell.json("token", "rotate", token, "--overlap", "90m", "--yes")
+    new = {"Authorization": f"Bearer {rotated['secret']}"}
+    assert rotated["secret"] != target.secret
+    assert [it["state"] for it in rotated["secrets"]] == ["current", "ending"]
+    assert [target.post(b"", it).status for it in [target.bearer, new]] == [202, 202]
+    assert b"ending" in shell.run("token", "show", token).stdout
+    shell.json("token", "end-overlap", token)
+    assert [target.post(b"", it).status for it in [target.bearer, new]] == [401, 202]
+    newest = shell.json("token", "rotate", token, "--overlap", "0", "--yes")["secret"]
+    assert target.post(b"", new).status == 401
+    assert target.post(b"", {"Authorization": f"Bearer {newest}"}).status == 202
+    for wrong in ["soon", "-1h", "1w", "99999999999999999999d"]:
+        assert shell.run("token", "rotate", token, f"--overlap={wrong}", "--yes").returncode == 64
+
+
+def test_N7_limits_of_a_token_are_set_and_lifted(shell, target):
+    token = shell.json(
+        "token", "create", "--kind", "app", "--webhook", target.webhook, "--name", "limits", "--network", "10.0.0.0/8",
+        "--network", "192.0.2.0/24", "--rate-limit", "5", "--expires-at", in_days(10))
+    assert token["networks"] == ["10.0.0.0/8", "192.0.2.0/24"] and token["rate_limit_per_minute"] == 5
+    bearer = {"Authorization": f"Bearer {token['secret']}"}
+    assert target.post(b"", bearer).status == 401
+    assert shell.json("token", "edit", token["id"], "--name", "renamed")["networks"] == token["networks"]
+    lifted = shell.json("token", "edit", token["id"], "--no-networks", "--no-rate-limit", "--no-expiry")
+    assert lifted["networks"] == [] and lifted["name"] == "renamed"
+    assert lifted.get("rate_limit_per_minute") is None and lifted.get("expires_at") is None
+    assert target.post(b"", bearer).status == 202
+    assert shell.json("token", "edit", token["id"], "--network", "127.0.0.0/8")["networks"] == ["127.0.0.0/8"]
+    assert target.post(b"", bearer).status == 202
+    assert shell.run("token", "edit", token["id"], "--no-expiry", "--expires-at", in_days(1)).returncode == 64
+
+
+def test_N4_the_outlook_lists_a_token_that_will_expire_and_the_warnings_can_be_read(shell, target):
+    token = shell.json(
+        "token", "create", "--kind", "app", "--webhook", target.webhook, "--name", "ends", "--expires-at", in_days(10))
+    soon = {it["subject"]: it for it in shell.json("outlook", "--days", "11")["items"]}
+    assert soon[token["id"]]["kind"] == "token_expires" and soon[token["id"]]["days_left"] == 10
+    assert token["id"] not in {it["subject"] for it in shell.json("outlook", "--days", "5")["items"]}
+    assert b"token_expires" in shell.run("outlook").stdout
+    assert "items" in shell.json("outlook", "warnings")
+
+
+def test_N3_a_call_with_a_lapsed_token_is_held_and_released_once_that_is_put_right(shell, target):
+    token = target.token["id"]
+    shell.json("token", "deactivate", token, "--yes")
+    bodies = [b"first", b"second"]
+    for body in bodies:
+        assert target.post(body, target.bearer).status == 401
+    held = eventually(lambda: len(it := shell.json("held", "list", "--token-id", token)["items"]) == 2 and it)
+    assert {(it["webhook"], it["cause"], it["can_release"]) for it in held} == {(target.webhook, "token_inactive", False)}
+    refused = shell.json("call", "list", "--token-id", token, "--cause", "token_inactive")["items"]
+    assert {it["held"] for it in refused} == {it["id"] for it in held}
+    one_line(shell.run("held", "release", held[0]["id"]))
+    shell.json("token", "activate", token)
+    one = shell.json("held", "release", held[0]["id"])
+    rest = shell.json("held", "release", "--all", "--webhook", target.webhook)
+    assert (one["released"], rest["released"]) == (1, 1)
+    released = {target.api.body(it).body for it in one["events"] + rest["events"]}
+    assert released == set(bodies)
+    assert shell.json("event", "show", one["events"][0])["released_at"]
+    assert shell.json("held", "list", "--token-id", token)["items"] == []
+    for wrong in [[], [held[0]["id"], "--all"], [held[0]["id"], "--webhook", target.webhook]]:
+        assert shell.run("held", "release", *wrong).returncode == 64
+
+
+def test_the_ledger_is_narrowed_and_counted(shell, target):
+    accepted = target.assert_good_call_works()
+    elsewhere = target.api.new_token("app", "elsewhere", target.api.new_webhook("elsewhere"))["secret"]
+    assert target.post(b"", {"Authorization": f"Bearer {elsewhere}"}).status == 403
+    calls = eventually(lambda: len(it := shell.json("call", "list", "--webhook", target.webhook)["items"]) == 2 and it)
+    assert {it["outcome"] for it in calls} == {"accepted", "refused"}
+    narrow = ["--webhook", target.webhook, "--outcome", "accepted", "--from", in_days(-1), "--to", in_days(1)]
+    assert [it["id"] for it in shell.json("call", "list", *narrow)["items"]] == [accepted]
+    assert shell.json("call", "list", "--webhook", target.webhook, "--to", in_days(-1))["items"] == []
+    counts = eventually(
+        lambda: {it["key"]: it for it in shell.json("call", "counts", "--by", "webhook")["items"]}.get(target.webhook))
+    assert counts["accepted"] == 1 and counts["name"]
+    assert b"ACCEPTED" in shell.run("call", "counts", "--by", "cause", "--days", "1").stdout
+
+
+def test_N9_an_account_by_the_command_line(shell):
+    made = shell.json("account", "create", "--kind", "service", "--name", "robot", "--role", "viewer", "--with-token")
+    other = shell.json("account", "create", "--kind", "service", "--name", "successor")
+    assert made["token"]["secret"].startswith("inl") and made["sign_in"] == "never" and "invitation" not in made
+    assert shell.json("account", "edit", made["id"], "--name", "Robot", "--role", "member")["role"] == "member"
+    assert made["id"] in {it["id"] for it in shell.json("account", "list", "--limit", "500")["items"]}
+    assert shell.json("account", "deactivate", made["id"], "--yes")["state"] == "inactive"
+    assert shell.json("account", "activate", made["id"])["state"] == "active"
+
+    assert [it["id"] for it in shell.json("token", "list", "--owner", made["id"])["items"]] == [made["token"]["id"]]
+    assert made["token"]["id"] in one_line(shell.run("account", "delete", made["id"], "--yes"))
+    moved = shell.json("account", "transfer-tokens", made["id"], "--to", other["id"], "--yes")
+    assert moved == {"moved": [made["token"]["id"]], "left": []}
+    assert shell.run("account", "delete", made["id"], "--yes").returncode == 0
+    one_line(shell.run("account", "show", made["id"]))
+
+
+def test_a_person_joins_signs_in_and_adds_a_second_factor_by_the_command_line(shell, server, folder):
+    made = shell.json("account", "create", "--kind", "person", "--name", "Ada", "--login", "ada")
+    renewed = shell.json("account", "invite", "ada")
+    first, second, third = "correct horse 1", "battery staple 2", "another one 3"
+    one_line(shell.run("password", "set", "--code", made["invitation"]["code"] + "x", lines=[first]))
+    assert shell.run("password", "set", "--code", renewed["code"], lines=[first]).returncode == 0
+    one_line(shell.run("password", "set", "--code", renewed["code"], lines=[second]))
+
+    # From here on as a person at a computer of their own, without a token.
+    (folder / "ada").mkdir()
+    ada = Shell(folder / "ada")
+    address = f"http://127.0.0.1:{server.admin_port}"
+    sign_in = ["sign-in", "--server", address, "--login", "ada"]
+    one_line(ada.run(*sign_in, lines=["wrong"]))
+    signed_in = ada.json(*sign_in, lines=[first])
+    profile = folder / "ada" / ".config" / "inlet" / "profile.json"
+    assert signed_in["profile"] == str(profile) and stat.S_IMODE(profile.stat().st_mode) == 0o600
+    assert json.loads(profile.read_text())["token"].startswith("inlm_")
+    me = ada.json("me")
+    assert me["account"]["login"] == "ada" and "webhooks.change" in me["permissions"]
+    assert ada.json("session", "list")["items"] == []
+    names = [it["name"] for it in ada.json("token", "list", "--owner", "ada")["items"]]
+    assert len(names) == 1 and names[0].startswith("Command line of ")
+    one_line(ada.run("token", "create", "--kind", "api", "--name", "not mine to make"))
+
+    assert ada.run("password", "change", lines=[first, second]).returncode == 0
+    one_line(ada.run("password", "change", lines=[first, third]))
+    factor = ada.json("second-factor", "enable", lines=[second])
+    assert factor["uri"].startswith("otpauth://totp/") and factor["secret"] in factor["uri"]
+    recovery = ada.json("second-factor", "confirm", totp(factor["secret"]))["recovery_codes"]
+    one_line(ada.run(*sign_in, lines=[second]))
+    code, screen = ada.at_terminal(
+        *sign_in, answers=[("Password of ada: ", second), ("Code of the authenticator app: ", recovery[0])])
+    assert code == 0 and second not in screen
+    assert profile.with_suffix(".json.previous").exists()
+    assert ada.run("second-factor", "remove", lines=[second]).returncode == 0
+    assert ada.json(*sign_in, lines=[second])["role"] == "member"
+
+    assert shell.json("account", "block-sign-in", "ada", "--yes")["sign_in"] == "blocked"
+    one_line(ada.run("me"))
+    assert shell.json("account", "allow-sign-in", "ada")["sign_in"] == "allowed"
+    reset = shell.json("account", "password-reset", "ada")
+    code, screen = ada.at_terminal(
+        "password", "set", "--server", address, "--code", reset["code"],
+        answers=[("New password: ", third), ("Again: ", third)])
+    assert code == 0 and third not in screen
+    assert ada.json(*sign_in, lines=[third])["account"] == made["id"]
+    assert shell.run("account", "end-sessions", "ada").returncode == 0
+    assert shell.run("account", "remove-second-factor", "ada").returncode == 0
+
+
+def test_two_passwords_that_differ_are_not_sent(shell):
+    code, screen = shell.at_terminal(
+        "password", "set", "--code", "x", answers=[("New password: ", "one"), ("Again: ", "another")])
+    assert code == 1 and "two different passwords" in screen and "another" not in screen
+
+
+def test_the_organization_is_shown_and_changed(shell):
+    before = shell.json("org", "show")
+    try:
+        changed = shell.json(
+            "org", "edit", "--name", "Renamed", "--inactivity-days", "never", "--daily-quota", "1000000", "--hold-calls", "off")
+        assert (changed["name"], changed["daily_quota"], changed["hold_calls"]) == ("Renamed", 1_000_000, False)
+        assert changed.get("inactivity_days") is None
+        assert b"never" in shell.run("org", "show").stdout
+    finally:
+        after = shell.json(
+            "org", "edit", "--name", before["name"], "--inactivity-days", str(before["inactivity_days"]), "--daily-quota",
+            "none", "--hold-calls", "on")
+    assert after == before
+    assert shell.run("org", "edit", "--daily-quota", "many").returncode == 64
+
+
+def test_another_organization_is_made_and_a_person_joins_it(shell, server, folder):
+    login, password = "both.houses", "correct horse 4"
+    person = shell.json("account", "create", "--kind", "person", "--name", "Bo", "--login", login)
+    shell.run("password", "set", "--code", person["invitation"]["code"], lines=[password])
+    made = shell.json("org", "create", "Second house")
+    assert made["id"] in {it["id"] for it in shell.json("org", "list")["items"]}
+    second = Shell(folder, server, made["management_token"])
+    assert second.json("org", "show")["id"] == made["id"]
+    assert second.json("token", "list")["items"] != shell.json("token", "list")["items"]
+    one_line(second.run("keys", "status"))
+
+    invitation = second.json("invitation", "create", login, "--role", "viewer")
+    (folder / "bo").mkdir()
+    bo = Shell(folder / "bo")
+    address = f"http://127.0.0.1:{server.admin_port}"
+    bo.json("sign-in", "--server", address, "--login", login, lines=[password])
+    assert bo.json("invitation", "accept", invitation["code"]) == {"organization": made["id"], "role": "viewer"}
+    assert made["id"] in {it["id"] for it in bo.json("org", "list")["items"]}
+
+
+def test_N8_the_audit_log_is_exported_and_checked_without_the_server(shell, folder, target):
+    shell.json("token", "deactivate", target.token["id"], "--yes")
+    [entry] = shell.json("audit", "list", "--subject", target.token["id"], "--action", "token.deactivate")["items"]
+    assert entry["subject"] == target.token["id"]
+    assert shell.json("audit", "verify")["is_intact"]
+
+    assert shell.run("audit", "export", "log.jsonl").returncode == 0
+    log = folder / "log.jsonl"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600 and not list(folder.glob("*.partial"))
+    assert "exists already" in one_line(shell.run("audit", "export", "log.jsonl"))
+    lines = log.read_bytes().splitlines(keepends=True)
+    assert shell.run("audit", "export").stdout.splitlines()[:len(lines) - 1] == [it.rstrip() for it in lines[:-1]]
+
+    key = shell.json("audit", "key")["key"]
+    elsewhere = Shell(folder)
+    verdict = elsewhere.json("audit", "verify", "log.jsonl", "--key", key)
+    assert verdict["is_intact"] and verdict["entries"] == len(lines) - 1
+    assert elsewhere.json("audit", "verify", "log.jsonl")["is_intact"]
+    assert elsewhere.run("audit", "verify", "log.jsonl", "--key", "00" * 32).returncode == 1
+    one_line(elsewhere.run("audit", "verify", "log.jsonl", "--key", "short"))
+    changed = [lines[0].replace(b'"action":"', b'"action":"x')] + lines[1:]
+    for altered in [lines[:-2] + lines[-1:], lines[1:], lines[:-1], changed]:
+        log.write_bytes(b"".join(altered))
+        done = elsewhere.run("audit", "verify", "log.jsonl")
+        assert done.returncode == 1 and b"NOT INTACT" in done.stdout
+
+
+@pytest.fixture
+def own_server(folder):
+    """A server of one test's own, for what concerns the whole installation."""
+    (folder / "own").mkdir()
+    server = Server(folder / "own")
+    server.init()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def test_master_keys_are_rotated_and_retired(own_server, folder):
+    shell = Shell(folder, own_server, own_server.info["management_token"])
+    [first] = shell.json("keys", "status")["items"]
+    assert first["state"] == "current" and first["secrets"] > 0
+    second = shell.json("keys", "rotate")["number"]
+    assert [it["state"] for it in shell.json("keys", "status")["items"] if it["number"] == second] == ["current"]
+    key_file = own_server.data / "master.key"
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    one_line(shell.run("keys", "retire", str(second)))
+    one_line(shell.run("keys", "retire", str(first["number"])))
+    assert shell.run("keys", "retire", str(first["number"]), "--force").returncode == 0
+    assert [it["number"] for it in shell.json("keys", "status")["items"]] == [second]
+    # The secret in use has moved to the new key; the one that nobody used has ended with the old key.
+    assert shell.json("status")["database"] == "sqlite"
+    path = "/in/" + own_server.info["webhook"]
+    bearer = {"Authorization": f"Bearer {own_server.info['api_token']}"}
+    assert Connection(own_server.ingest_port).request("POST", path, b"", bearer).status == 401
+
+
+def test_a_backup_is_written_whole_and_becomes_a_server_again(own_server, folder):
+    shell = Shell(folder, own_server, own_server.info["management_token"])
+    path = "/in/" + own_server.info["webhook"]
+    bearer = {"Authorization": f"Bearer {own_server.info['api_token']}"}
+    event = Connection(own_server.ingest_port).request("POST", path, b"kept", bearer).json()["id"]
+    written = shell.json("backup", "backup.db")
+    backup = folder / "backup.db"
+    assert written["sha256"] == sha256(backup.read_bytes()) and written["bytes"] == backup.stat().st_size
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600 and not list(folder.glob("*.partial"))
+    assert "exists already" in one_line(shell.run("backup", "backup.db"))
+    later = Connection(own_server.ingest_port).request("POST", path, b"too late", bearer).json()["id"]
+    assert own_server.stop() == 0
+
+    key = str(own_server.data / "master.key")
+    alone = Shell(folder)
+    assert alone.run("restore", "backup.db", "--data", "restored", "--master-key-file", key).returncode == 0
+    one_line(alone.run("restore", "backup.db", "--data", "restored", "--master-key-file", key))
+    (folder / "again").mkdir()
+    server = Server(folder / "again", data=folder / "restored", environment={"INLET_MASTER_KEY_FILE": key})
+    server.info = own_server.info
+    try:
+        server.start()
+        assert server.api().body(event).body == b"kept"
+        assert later not in {it["id"] for it in server.api().all_events(own_server.info["webhook"])}
+        assert server.stop() == 0
+    finally:
+        server.kill()
 
 
 def test_event_body_gives_the_very_bytes(shell, target):

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Contract
+
+/// A length of time on the command line: `0`, `90s`, `30m`, `24h`, `7d`.
+struct TimeSpan: ExpressibleByArgument {
+    let seconds: Int64
+
+    init?(argument: String) {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        if argument == "0" {
+            seconds = 0
+            return
+        }
+        guard let last = argument.last, let unit = units[last], let count = Int64(argument.dropLast()), count >= 0 else {
+            return nil
+        }
+        let (product, isTooLong) = count.multipliedReportingOverflow(by: unit)
+        guard !isTooLong else { return nil }
+        seconds = product
+    }
+}
+
+/// A limit on the command line that can also be none: a number, or `never` or `none`.
+struct LimitWord: ExpressibleByArgument {
+    let number: Int64?
+
+    init?(argument: String) {
+        if argument == "never" || argument == "none" {
+            number = nil
+        } else if let number = Int64(argument) {
+            self.number = number
+        } else {
+            return nil
+        }
+    }
+}
+
+/// `on` or `off`.
+enum OnOff: String, ExpressibleByArgument, CaseIterable {
+    case on, off
+}
+
+extension Change {
+    /// The change that two options ask for: a new value, or none any more.
+    init(_ value: Value?, isLifted: Bool = false) {
+        self = isLifted ? .lift : value.map { .set($0) } ?? .keep
+    }
+
+    /// The change that one option with a word for `none` asks for.
+    init(_ word: LimitWord?) where Value: BinaryInteger {
+        guard let word else {
+            self = .keep
+            return
+        }
+        self = word.number.map { .set(Value(clamping: $0)) } ?? .lift
+    }
+}

@@ -1,0 +1,281 @@
+"""docs/openapi.yaml: valid, served, kept to by the server, and good enough to make a client of."""
+
+import datetime
+import importlib
+import re
+import subprocess
+import sys
+import zlib
+
+import httpx
+import pytest
+import schemathesis
+import yaml
+from hypothesis import strategies
+from openapi_spec_validator import validate
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.parameters import ParameterLocation
+
+from inlet_server import LOOPBACK, REPOSITORY, call_once, own_server, until
+
+DOCUMENT = REPOSITORY / "docs" / "openapi.yaml"
+BASE = "/api/v1"
+SEED = 20_261_121
+EXAMPLES_MAX = 20
+
+# --- what schemathesis is told ---
+
+# The document's own formats. Neither a pattern nor a length says what they are, so their values are made here.
+LETTERS = strategies.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Cn", "Zs", "Zl", "Zp"])
+FORMATS = {
+    "name": strategies.text(LETTERS, min_size=1, max_size=100),
+    "text": strategies.text(LETTERS | strategies.sampled_from(" \n\t"), max_size=500),
+    "cidr": strategies.builds(
+        lambda address, cut: f"{address}/{address.max_prefixlen - cut}", strategies.ip_addresses(), strategies.integers(0, 32)),
+    # One that nobody would try first.
+    "password": strategies.integers(0, 10**9).map(lambda number: f"vexing {number} plumage"),
+    # Only the server makes one; see `Fitting`.
+    "cursor": strategies.just(""),
+}
+for name, values in FORMATS.items():
+    schemathesis.openapi.format(name, values)
+
+CONFIG = SchemathesisConfig.from_dict({
+    "seed": SEED,
+    "generation": {
+        "max-examples": EXAMPLES_MAX, "deterministic": True, "database": "none",
+        # A management token is presented with every request; made-up sessions beside it would say nothing.
+        "with-security-parameters": False,
+    },
+    "phases": {"stateful": {"enabled": False}},
+})
+schema = schemathesis.openapi.from_path(DOCUMENT, config=CONFIG)
+
+
+class Fitting:
+    """Turns what was generated into what can succeed, where no schema can say what that is. All exclusions, and why:
+
+    - ids: a made-up id is never that of a thing that exists. Every other request gets a real one, new for each operation.
+    - `after`: only the server makes a cursor, so none is sent.
+    - `expires_at`: must lie ahead, for a management token at most a year.
+    - `force` at `/keys/{number}/retire`: it would end the token that the test itself presents.
+    """
+
+    def __init__(self, server):
+        self.api = server.api()
+        self.ingest_port = server.ingest_port
+        self.url = f"http://{LOOPBACK}:{server.admin_port}{BASE}"
+        self.headers = {"Authorization": f"Bearer {server.info['management_token']}"}
+        self.things = {}
+
+    def fit(self, case):
+        if self.is_good(case, ParameterLocation.PATH) and "id" in case.path_parameters and self.is_chosen(case.path_parameters):
+            noun = case.operation.path.split("/")[1]
+            if (thing := self.existing(case.operation.label).get(noun)) is not None:
+                case.path_parameters = {**case.path_parameters, "id": thing}
+        if self.is_good(case, ParameterLocation.QUERY):
+            case.query = {name: value for name, value in case.query.items() if name != "after"}
+        if self.is_good(case, ParameterLocation.BODY) and isinstance(case.body, dict):
+            case.body = {**case.body, **self.better(case)}
+
+    def better(self, case):
+        """Fields of the body that have to be others."""
+        body, found = case.body, {}
+        if body.get("expires_at") is not None:
+            ahead = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
+            found["expires_at"] = ahead.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if body.get("force"):
+            found["force"] = False
+        if self.is_chosen(body):
+            things = self.existing(case.operation.label)
+            references = {"webhook": things["webhooks"], "owner": things["accounts"], "to": things["other account"]}
+            found |= {name: thing for name, thing in references.items() if body.get(name) is not None}
+        return found
+
+    @staticmethod
+    def is_good(case, location):
+        """Whether that part of the request is as the document wants it."""
+        component = case.meta.components.get(location)
+        return component is not None and component.mode.is_positive
+
+    @staticmethod
+    def is_chosen(value):
+        """Half of all values; always the same ones."""
+        return zlib.crc32(repr(value).encode()) % 2 == 0
+
+    def existing(self, label):
+        """Things of one operation's own, for others may delete theirs."""
+        if label not in self.things:
+            post = lambda path, body: self.api.expect([201], "POST", BASE + path, body).json()  # noqa: E731
+            webhook = self.api.new_webhook(f"of {label}")
+            account = post("/accounts", {"kind": "person", "name": "Ann", "login": f"ann{len(self.things)}@example.com"})["id"]
+            token = post("/tokens", {"kind": "app", "name": "a token", "webhook": webhook})
+            bearer = {"Authorization": f"Bearer {token['secret']}", "Inlet-Context": '{"a":[1,null]}'}
+            event = call_once(self.ingest_port, "POST", f"/in/{webhook}", b"{}", bearer).json()["id"]
+            self.things[label] = {
+                "webhooks": webhook, "accounts": account, "tokens": token["id"], "events": event,
+                "other account": post("/accounts", {"kind": "service", "name": "Bot"})["id"],
+            }
+        return self.things[label]
+
+
+@pytest.fixture(scope="module")
+def fitting():
+    # Not the server of the other tests: quotas, days of inactivity and keys are changed at random here.
+    with own_server() as server:
+        server.start()
+        yield Fitting(server)
+        assert server.stop() == 0
+
+
+# --- the document ---
+
+
+def test_the_document_is_valid_OpenAPI():
+    validate(yaml.safe_load(DOCUMENT.read_text()))
+
+
+def test_every_operation_has_a_name_a_noun_a_right_and_its_errors():
+    names = []
+    for path, item in yaml.safe_load(DOCUMENT.read_text())["paths"].items():
+        for operation in (operation for method, operation in item.items() if method != "parameters"):
+            names.append(operation["operationId"])
+            assert len(operation["tags"]) == 1, path
+            assert {"400", "503"} <= set(operation["responses"]) or path == "/openapi.yaml", path
+            assert operation.get("security") == [] or {"x-permission"} <= set(operation) and "401" in operation["responses"], path
+            assert "{" not in path or "404" in operation["responses"], path
+            assert "requestBody" not in operation or "413" in operation["responses"], path
+    assert len(names) == len(set(names))
+
+
+def operations():
+    """Method, path and right of every operation in the document."""
+    for path, item in yaml.safe_load(DOCUMENT.read_text())["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                rights = operation.get("x-permission", [])
+                yield method.upper(), path, frozenset([rights] if isinstance(rights, str) else rights)
+
+
+def operations_of_the_tables():
+    """The same from the tables of rest-api.md; its dash is everybody's right to one's own account."""
+    for line in (REPOSITORY / "docs" / "rest-api.md").read_text().splitlines():
+        if not (row := re.match(r"\| (GET|POST|PATCH|DELETE) (`/[^|]*) \| ([^|]*) \|", line)):
+            continue
+        method, paths, rights = row.groups()
+        named = frozenset(re.findall(r"[a-z]+\.[a-z_]+", rights.replace("–", "account.use_own")))
+        first, *others = re.findall(r"`([^`]+)`", paths)
+        for path in [first, *(other.replace("…", first.rpartition("/")[0]) for other in others)]:
+            yield method, path, named
+
+
+def test_the_document_and_the_tables_of_rest_api_md_name_the_same_operations_and_rights():
+    assert set(operations()) == {*operations_of_the_tables(), ("GET", "/openapi.yaml", frozenset())}
+
+
+def test_the_server_serves_the_document_to_everybody_byte_for_byte(server):
+    answer = call_once(server.admin_port, "GET", f"{BASE}/openapi.yaml")
+    assert answer.status == 200
+    assert answer.header("Content-Type").split(";")[0] == "application/yaml"
+    assert answer.body == DOCUMENT.read_bytes()
+
+
+# --- the server keeps to it ---
+
+
+@schema.parametrize()
+def test_the_server_keeps_to_the_document(case, fitting):
+    fitting.fit(case)
+    case.call_and_validate(base_url=fitting.url, headers=fitting.headers, timeout=30)
+
+
+def test_after_all_that_the_token_still_works_and_the_server_is_well(fitting):
+    me = fitting.api.expect([200], "GET", f"{BASE}/me").json()
+    assert me["account"]["role"] == "owner", "what was tested was tested without its rights"
+    assert fitting.api.expect([200], "GET", f"{BASE}/audit/verify").json()["is_intact"]
+
+
+# --- a client made of it works ---
+
+
+@pytest.fixture(scope="module")
+def client(server, tmp_path_factory):
+    """The package that openapi-python-client makes of the document, and a client of it."""
+    folder = tmp_path_factory.mktemp("client")
+    settings = folder / "settings.yaml"
+    settings.write_text(yaml.safe_dump({
+        "post_hooks": [],
+        # It knows JSON and text alone.
+        "content_type_overrides": {
+            "application/jsonl": "application/octet-stream", "application/yaml": "text/plain", "*/*": "application/octet-stream",
+        },
+    }))
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "openapi_python_client", "generate", "--path", str(DOCUMENT), "--config", str(settings),
+            "--output-path", str(folder / "inlet_client"), "--meta", "none", "--fail-on-warning",
+        ],
+        capture_output=True, timeout=100,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+    sys.path.insert(0, str(folder))
+    try:
+        package = importlib.import_module("inlet_client")
+        with package.AuthenticatedClient(
+            base_url=f"http://{LOOPBACK}:{server.admin_port}{BASE}", token=server.info["management_token"],
+            timeout=httpx.Timeout(30), raise_on_unexpected_status=True, httpx_args={"trust_env": False},
+        ) as made:
+            yield made
+    finally:
+        sys.path.remove(str(folder))
+
+
+def ask(client, tag, operation, *words, status, **named):
+    """Calls one operation of the generated client, and returns what it parsed."""
+    module = importlib.import_module(f"inlet_client.api.{tag}.{operation}")
+    answer = module.sync_detailed(*words, client=client, **named)
+    assert answer.status_code == status, answer
+    return answer.parsed
+
+
+def test_a_generated_client_takes_a_token_through_its_life(server, client):
+    models = importlib.import_module("inlet_client.models")
+
+    def call(secret):
+        headers = {"Authorization": f"Bearer {secret}"}
+        return call_once(server.ingest_port, "POST", f"/in/{webhook.id}", b"\x00by a generated client\xff", headers)
+
+    webhook = ask(client, "webhooks", "create_webhook", status=201, body=models.NewWebhook(name="generated"))
+    new = models.NewToken(kind=models.TokenKind.APP, name="generated", webhook=webhook.id)
+    token = ask(client, "tokens", "create_token", status=201, body=new)
+    answer = call(token.secret)
+    assert answer.status == 202
+    event = ask(client, "events", "get_event", answer.json()["id"], status=200)
+    assert (event.webhook, event.token, event.body_bytes) == (webhook.id, token.id, 23)
+    body = ask(client, "events", "get_event_body", event.id, status=200)
+    assert body.payload.read() == b"\x00by a generated client\xff"
+
+    rotated = ask(client, "tokens", "rotate_token", token.id, status=201, body=models.RotateToken(overlap_seconds=600))
+    assert rotated.id == token.id and rotated.secret != token.secret
+    assert [call(token.secret).status, call(rotated.secret).status] == [202, 202]
+    assert [secret.state.value for secret in rotated.secrets] == ["current", "ending"]
+    ended = ask(client, "tokens", "end_overlap", token.id, status=200)
+    assert [call(token.secret).status, call(rotated.secret).status] == [401, 202]
+    assert [secret.state.value for secret in ended.secrets if secret.state.value != "ended"] == ["current"]
+
+    service = models.NewAccount(kind=models.AccountKind.SERVICE, name="the next owner")
+    account = ask(client, "accounts", "create_account", status=201, body=service)
+    moved = ask(client, "tokens", "transfer_token", token.id, status=200, body=models.TransferToken(to=account.id))
+    assert moved.owner == account.id
+    assert call(rotated.secret).status == 202
+    # Uses are written down within a second or so.
+    impact = until(lambda: [used.token for used in ask(client, "accounts", "account_impact", account.id, status=200).tokens])
+    assert impact == [token.id]
+
+    refused = ask(client, "tokens", "delete_token", token.id, status=409)
+    assert refused.code.value == "token_active"
+    assert ask(client, "tokens", "deactivate_token", token.id, status=200).state.value == "inactive"
+    assert call(rotated.secret).status == 401
+    assert ask(client, "tokens", "delete_token", token.id, status=204) is None
+    assert ask(client, "tokens", "get_token", token.id, status=404).code.value == "not_found"
+    ask(client, "accounts", "delete_account", account.id, status=204)
