@@ -39,6 +39,10 @@ package struct BackupOperations: Sendable {
             return Copy(sha256: try source.digest(), byteCount: try source.size(), bytes: source.stream())
         } catch {
             try? FileManager.default.removeItem(at: file)
+            if case StorageError.full = error {
+                throw OperationError.conflict(
+                    code: "no_room", "The server's disk has no room for a copy of the database. Make room first.")
+            }
             if let error = error as? StorageError { throw OperationError.unavailable("\(error)") }
             throw error
         }

@@ -1,12 +1,14 @@
 import Domain
 import Storage
+import Synchronization
 
 /// The master keys of the installation: which there are, a new one, and giving an old one up.
 ///
 /// A secret can only be digested anew when its holder shows it. So after a rotation secrets move to the new key as they are used, and
 /// the old key is given up when nothing stands under it any more.
-package struct KeyOperations: Sendable {
+package final class KeyOperations: Sendable {
     private let desk: Desk
+    private let isAtWork = Mutex(false)
     /// Writes the file of the keys; returns when it is on disk.
     private let persist: @Sendable (KeyRing) throws -> Void
 
@@ -37,6 +39,8 @@ package struct KeyOperations: Sendable {
     /// - Returns: the new key.
     package func rotate(_ actor: Actor) async throws -> Shown {
         try actor.require(.manageInstallation)
+        try begin()
+        defer { end() }
         let ring = desk.keys.ring
         let key = MasterKey.random(number: (ring.keys.last?.number ?? 0) + 1)
         let grown = ring.adding(key)
@@ -58,6 +62,8 @@ package struct KeyOperations: Sendable {
     /// - Throws: ``OperationError/conflict(code:_:)`` `key_current`, `key_in_use`.
     package func retire(_ number: Int, force: Bool, _ actor: Actor) async throws {
         try actor.require(.manageInstallation)
+        try begin()
+        defer { end() }
         let ring = desk.keys.ring
         guard ring.keys.contains(where: { $0.number == number }) else { throw OperationError.notFound("key") }
         guard let shrunk = ring.removing(number) else {
@@ -101,6 +107,21 @@ package struct KeyOperations: Sendable {
             }
         }
         try await rewrap()
+    }
+
+    // Two at once would write two files, and one of the keys would be lost.
+    private func begin() throws(OperationError) {
+        let isFree = isAtWork.withLock { isAtWork in
+            defer { isAtWork = true }
+            return !isAtWork
+        }
+        guard isFree else {
+            throw .conflict(code: "keys_busy", "The master keys are being changed right now. Try again in a moment.")
+        }
+    }
+
+    private func end() {
+        isAtWork.withLock { $0 = false }
     }
 
     // Sealed values are few: one for each person with a second factor, and one more.

@@ -187,6 +187,8 @@ package struct PersonOperations: Sendable {
             else { throw wrong }
             let table = AccountTable(act.connection)
             try CredentialTable(act.connection).drop(link)
+            // Who made them administers one organization, and they would now open two.
+            try CredentialTable(act.connection).dropPasswordLinks(of: link.account)
             let membership = Membership(
                 organization: link.organization, account: link.account, role: role, state: .active, activeSince: act.now)
             switch try table.find(link.account, in: link.organization)?.membership.state {

@@ -90,7 +90,7 @@ package final class SignIn: Sendable {
         package var password: String
         /// Of the authenticator app, or a recovery code.
         package var code: String?
-        /// The organization to act in; by default the first that lets the person in.
+        /// The organization to act in; by default the one of the last sign-in.
         package var organization: String?
         /// What the browser kept of an earlier sign-in.
         package var device: String?
@@ -127,7 +127,8 @@ package final class SignIn: Sendable {
     ///   `second_factor_required` when a code is missing or wrong, `sign_in_blocked`, `account_inactive`;
     ///   ``OperationError/tooManyAttempts(seconds:)``.
     package func start(_ attempt: Attempt) async throws -> Started {
-        let login = attempt.login.lowercased()
+        // No login is longer, and what is counted under it must not fill the memory.
+        let login = attempt.login.utf8.count <= 100 ? attempt.login.lowercased() : ""
         let now = desk.clock.now()
         let (account, proof, device) = try await lookUp(login, attempt.device)
         let keys = Throttle.keys(login: login, address: attempt.address, device: device)
@@ -211,7 +212,11 @@ package final class SignIn: Sendable {
     ) throws -> Membership {
         let all = try AccountTable(connection).memberships(of: account)
         let candidates = wanted.map { wanted in all.filter { $0.organization.text == wanted } } ?? all
-        if let membership = candidates.first(where: \.mayAct) { return membership }
+        let open = candidates.filter(\.mayAct)
+        let lastUsed = open.filter { $0.lastSignInAt != nil }.max {
+            ($0.lastSignInAt ?? $0.activeSince) < ($1.lastSignInAt ?? $1.activeSince)
+        }
+        if let membership = lastUsed ?? open.first { return membership }
         if candidates.contains(where: { $0.signInBlockedAt != nil }) {
             throw OperationError.signInFailed(
                 code: "sign_in_blocked", "An administrator has blocked your access. Your tokens go on working.")

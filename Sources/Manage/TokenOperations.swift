@@ -273,6 +273,10 @@ package struct TokenOperations: Sendable {
 
     /// Moves a token inside an act that checked the rest.
     static func transfer(_ entry: TokenTable.Entry, to owner: AccountTable.Member, _ act: Act) throws {
+        guard owner.membership.state.isActive else {
+            throw OperationError.conflict(
+                code: "owner_inactive", "That account is inactive, so callers would be refused. Reactivate it first.")
+        }
         var token = entry.token
         token.owner = owner.account.id
         try TokenTable(act.connection).update(token)

@@ -79,6 +79,7 @@ package struct RestServer: Sendable {
         let address = caller(request, context)
         switch route.handler {
         case .open(let handler):
+            try requireOwnOrigin(request)
             return try await handler(try await input(route, request, context, address), operations).response
         case .known(let handler):
             let actor = try await actor(request, address)
@@ -134,12 +135,16 @@ package struct RestServer: Sendable {
     // carries a value that only our page could read, and if the browser says where it comes from, that is here.
     private func csrf(_ request: Request) throws(OperationError) -> SignIn.CSRFProof {
         if request.method == .get || request.method == .head { return .notNeeded }
-        if let origin = request.headers[.origin] {
-            let own = request.head.authority ?? ""
-            guard origin == "http://\(own)" || origin == "https://\(own)" else { throw .unauthenticated }
-        }
+        try requireOwnOrigin(request)
         guard let token = request.headers[.inletCSRF] else { throw .unauthenticated }
         return .given(token)
+    }
+
+    // Nor may another site sign somebody in as somebody else.
+    private func requireOwnOrigin(_ request: Request) throws(OperationError) {
+        guard request.method != .get, let origin = request.headers[.origin] else { return }
+        let own = request.head.authority ?? ""
+        guard origin == "http://\(own)" || origin == "https://\(own)" else { throw .unauthenticated }
     }
 
     /// Where a request comes from: behind a proxy that is trusted, the last address in its list that is not such a proxy's.

@@ -82,6 +82,7 @@ package final class SQLiteEngine: Engine {
 
     package func backUp(to file: String) async throws {
         let pool = try openPool()
+        guard hasRoomForCopy else { throw StorageError.full }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             // A long copy must not hold a thread of the concurrency pool.
             DispatchQueue.global(qos: .utility).async {
@@ -110,6 +111,15 @@ package final class SQLiteEngine: Engine {
         } catch {
             throw StorageError(error) ?? error
         }
+    }
+
+    // A copy must not take the room that callers' events need.
+    private var hasRoomForCopy: Bool {
+        let sizes = [path, path + "-wal"].map { file in
+            ((try? FileManager.default.attributesOfItem(atPath: file))?[.size] as? NSNumber)?.int64Value ?? 0
+        }
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+        return (DiskSpace.free(at: folder) ?? .max) / 2 > sizes.reduce(0, +)
     }
 
     private static func copy(_ pool: DatabasePool, to file: String) throws {
