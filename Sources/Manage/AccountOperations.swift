@@ -164,11 +164,12 @@ package struct AccountOperations: Sendable {
         }
     }
 
-    /// Makes a one-time link by which a person sets a new password (D10); sessions end, tokens go on.
+    /// Makes a one-time link by which a person sets a new password (D10); the old one and all sessions end, tokens go on.
     package func resetPassword(_ id: String, _ actor: Actor) async throws -> Invitation {
         try await managing(id, actor) { member, act in
             try Self.requirePerson(member)
             try Self.requireOnlyHere(member.account.id, act)
+            try CredentialTable(act.connection).dropPassword(of: member.account.id)
             try SessionTable(act.connection).endAll(of: member.account.id, in: nil)
             try act.record(.accountPasswordReset, member.account.id.text, ["name": member.account.name.text])
             return try Self.link(.passwordReset, for: member.account.id, role: nil, act)

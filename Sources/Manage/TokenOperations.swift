@@ -182,6 +182,7 @@ package struct TokenOperations: Sendable {
         }
         return try await desk.act(actor, .changeOwnTokens) { act in
             let entry = try Self.findOwn(id, act)
+            try Self.requireSpeaking(for: entry.token.owner, entry.token.scope, act)
             guard entry.token.state.isActive else {
                 throw OperationError.conflict(
                     code: "token_inactive", "An inactive token gets no new secret. Activate it first.")
@@ -256,7 +257,7 @@ package struct TokenOperations: Sendable {
     /// Makes a token inside an act that checked the rest.
     static func issue(_ scope: Token.Scope, owner: ID<Account>, _ terms: Terms, _ act: Act) throws -> Created {
         if owner != act.actor.account || scope == .api { try act.actor.require(.changeAllTokens) }
-        if scope == .management, owner != act.actor.account { try requireManageable(owner, act) }
+        try requireSpeaking(for: owner, scope, act)
         let token = Token(
             id: .random(), organization: act.organization, scope: scope, owner: owner, name: terms.name,
             description: terms.description, state: .active, createdAt: act.now, expiresAt: terms.expiresAt,
@@ -286,12 +287,11 @@ package struct TokenOperations: Sendable {
             ["name": token.name.text, "from": entry.token.owner.text, "to": owner.account.id.text])
     }
 
-    // A management token acts with its owner's rights, so making one for a person would be becoming that person. A service
+    // A management token acts with its owner's rights, so having the secret of a person's would be becoming that person. A service
     // account has nobody who could make its own.
-    private static func requireManageable(_ owner: ID<Account>, _ act: Act) throws {
-        guard let member = try AccountTable(act.connection).find(owner, in: act.organization) else {
-            throw OperationError.invalid(field: "owner", "names no account of this organization.")
-        }
+    private static func requireSpeaking(for owner: ID<Account>, _ scope: Token.Scope, _ act: Act) throws {
+        guard scope == .management, owner != act.actor.account else { return }
+        let member = try AccountOperations.find(owner.text, in: act.organization, act.connection, field: "owner")
         guard member.account.kind == .service else {
             throw OperationError.conflict(
                 code: "management_token_of_another", "A person's management token can only be made by that person.")
@@ -400,10 +400,16 @@ package struct TokenOperations: Sendable {
         }
     }
 
-    // A token of the actor; or anybody's, for who may change them all.
+    // A token of the actor; or anybody's, for who may change them all. Through its management tokens nobody touches an account that
+    // is above the own role.
     private static func findOwn(_ id: String, _ act: Act) throws -> TokenTable.Entry {
         let entry = try find(id, in: act.organization, act.connection)
-        if entry.token.owner != act.actor.account { try act.actor.require(.changeAllTokens) }
+        let owner = entry.token.owner
+        if owner == act.actor.account { return entry }
+        try act.actor.require(.changeAllTokens)
+        if entry.token.scope == .management, let member = try AccountTable(act.connection).find(owner, in: act.organization) {
+            try act.requireManaging(member.membership.role)
+        }
         return entry
     }
 

@@ -1,5 +1,6 @@
 import Contract
 import Domain
+import Foundation
 import HTTPTypes
 import Manage
 import Storage
@@ -28,13 +29,14 @@ enum PersonRoutes {
                     items: sessions.map { SessionView($0.session, role: $0.role, current: request.actor.session) },
                     next: nil))
         },
+        Route(.delete, "sessions/current", .useOwnAccount) { request, operations in
+            try await operations.person.endSession("current", request.actor)
+            return RestAnswer(status: 204, headers: [SessionCookie.gone], body: Data())
+        },
         Route(.delete, "sessions/:id", .useOwnAccount) { request, operations in
             try await operations.person.endSession(request.id, request.actor)
-            var answer = RestAnswer.nothing
-            if request.id == "current" || request.id == request.actor.session?.text {
-                answer.headers.append(SessionCookie.gone)
-            }
-            return answer
+            let isOwn = request.id == request.actor.session?.text
+            return RestAnswer(status: 204, headers: isOwn ? [SessionCookie.gone] : [], body: Data())
         },
         Route(.post, "sessions/current/organization", .useOwnAccount) { request, operations in
             let asked = try request.decode(SwitchOrganization.self, fields: ["organization"])

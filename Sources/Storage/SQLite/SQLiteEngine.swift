@@ -103,9 +103,14 @@ package final class SQLiteEngine: Engine {
             let verdict = try copy.read { database in
                 (
                     try String.fetchOne(database, sql: "PRAGMA integrity_check(1)"),
-                    try database.tableExists("schema_migrations")
+                    try database.tableExists("schema_migrations"),
+                    try Int64.fetchOne(database, sql: "PRAGMA page_count") ?? 0,
+                    try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 0
                 )
             }
+            // SQLite reads a page that was cut off as if zeros had followed.
+            let size = (try FileManager.default.attributesOfItem(atPath: file)[.size] as? NSNumber)?.int64Value
+            guard size == verdict.2 * verdict.3 else { throw StorageError.unreadable("\(file) was cut off") }
             guard verdict.0 == "ok" else { throw StorageError.unreadable("\(file): \(verdict.0 ?? "no answer")") }
             guard verdict.1 else { throw StorageError.unreadable("\(file) is no database of Inlet") }
         } catch {

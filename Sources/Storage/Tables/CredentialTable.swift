@@ -38,6 +38,11 @@ package struct CredentialTable {
         try connection.execute("UPDATE accounts SET password_hash = \(hash) WHERE id = \(account)")
     }
 
+    /// Takes the password away; nobody signs in with the account until a new one is set.
+    package func dropPassword(of account: ID<Account>) throws(StorageError) {
+        try connection.execute("UPDATE accounts SET password_hash = NULL WHERE id = \(account)")
+    }
+
     /// Keeps a second factor until its first code confirms it.
     package func offerSecondFactor(of account: ID<Account>, _ sealed: SealedText) throws(StorageError) {
         try connection.execute(
