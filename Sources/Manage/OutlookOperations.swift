@@ -46,16 +46,22 @@ package final class OutlookOperations: Sendable {
     /// - Returns: the new ones.
     package func warn() async throws -> [Warning] {
         let now = desk.clock.now()
-        return try await desk.write { [self] transaction in
-            let connection = transaction.connection
-            return try OrganizationTable(connection).all().flatMap { organization -> [Warning] in
+        // Looked for beside the writer, so that callers need not wait for it.
+        let due = try await desk.read { connection in
+            try OrganizationTable(connection).all().map { organization in
                 let items = try Self.items(of: organization, now: now, until: now.adding(.days(15)), connection)
-                return try items.compactMap { item in
+                return (organization.id, items.filter { $0.warningMark(at: now) != nil })
+            }
+        }
+        guard due.contains(where: { !$0.1.isEmpty }) else { return [] }
+        return try await desk.write { [self] transaction in
+            try due.flatMap { organization, items -> [Warning] in
+                try items.compactMap { item in
                     guard let mark = item.warningMark(at: now) else { return nil }
                     let warning = Warning(
-                        id: ids.withLock { $0.next(at: now) }, organization: organization.id, at: now, kind: item.kind,
+                        id: ids.withLock { $0.next(at: now) }, organization: organization, at: now, kind: item.kind,
                         subject: item.subject, name: item.name, dueAt: item.at, mark: mark)
-                    return try WarningTable(connection).insert(warning) ? warning : nil
+                    return try WarningTable(transaction.connection).insert(warning) ? warning : nil
                 }
             }
         }
