@@ -19,7 +19,7 @@ if ((major < 6 || (major == 6 && minor < 2))); then
 fi
 
 packages=(libsqlite3-dev libargon2-dev)
-if [[ ${1:-build} == test ]]; then packages+=(python3 python3-venv curl); fi
+if [[ ${1:-build} == test ]]; then packages+=(python3 python3-venv curl faketime); fi
 
 missing=()
 for package in "${packages[@]}"; do
