@@ -39,6 +39,35 @@ final class TestHouse: Sendable {
     static func open(
         _ flags: [Setting: String] = [:], body: (TestHouse) async throws -> Void
     ) async throws {
+        try await inFolder(flags) { settings in
+            _ = try await opened(settings, body: body)
+        }
+    }
+
+    /// Runs a house, stops it, and runs it again on the same data and with the same clock, as a restart does.
+    ///
+    /// - Parameter keys: hands over the keys for the second run; is given the database's folder and the keys of the first run.
+    static func openTwice(
+        _ flags: [Setting: String] = [:], first: (TestHouse) async throws -> Void,
+        keys: (URL, KeyRing) async throws -> KeyRing, second: (TestHouse) async throws -> Void
+    ) async throws {
+        try await inFolder(flags) { settings in
+            let before = try await opened(settings, body: first)
+            let keyRing = try await keys(before.folder, before.house.desk.keys.ring)
+            let store = try await House.openStore(settings, clock: before.clock, progress: { _ in })
+            do {
+                try await live(settings, store, keyRing, before.made, before.clock, body: second)
+            } catch {
+                try? store.close()
+                throw error
+            }
+        }
+    }
+
+    // More at once would only wait for each other's passwords and disk.
+    private static let turnstile = Turnstile(places: 8)
+
+    private static func inFolder(_ flags: [Setting: String], body: (Settings) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("inlet-house-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let standard: [Setting: String] = [
@@ -46,21 +75,35 @@ final class TestHouse: Sendable {
         ]
         let settings = try await Settings(
             flags: standard.merging(flags) { $1 }, environment: [:], file: nil)
+        try await turnstile.pass { try await body(settings) }
+    }
+
+    private static func opened(_ settings: Settings, body: (TestHouse) async throws -> Void) async throws -> TestHouse {
         let clock = HandClock()
         let store = try await House.openStore(settings, clock: clock, progress: { _ in })
         let keyRing = KeyRing.random()
         let desk = try await Desk(
             store: store, clock: clock, keys: KeyCabinet(keyRing), ingestURL: "http://127.0.0.1:1")
         let made = try await Installation(desk).make()
+        return try await live(settings, store, keyRing, made, clock, body: body)
+    }
+
+    @discardableResult
+    private static func live(
+        _ settings: Settings, _ store: Store, _ keyRing: KeyRing, _ made: Installation.Made, _ clock: HandClock,
+        body: (TestHouse) async throws -> Void
+    ) async throws -> TestHouse {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let house = try await House(
             settings: settings, store: store, keyRing: keyRing, clock: clock, logger: logger)
+        let folder = settings.data
         try await run(house, logger) { ingestPort, adminPort in
             try await body(
                 TestHouse(
                     house: house, made: made, clock: clock, folder: folder, ingestPort: ingestPort, adminPort: adminPort))
         }
         await house.close()
+        return TestHouse(house: house, made: made, clock: clock, folder: folder, ingestPort: 0, adminPort: 0)
     }
 
     private static func run(
@@ -186,10 +229,44 @@ final class TestHouse: Sendable {
         }
     }
 
-    private static func send(_ request: HTTPClientRequest) async throws -> Answer {
+    /// Sends a request and takes the whole answer, whatever its status.
+    static func send(_ request: HTTPClientRequest) async throws -> Answer {
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
         let body = try await response.body.collect(upTo: 64 << 20)
         return Answer(status: Int(response.status.code), headers: response.headers, body: Data(body.readableBytesView))
+    }
+}
+
+/// Lets so many in at once; the others wait in line.
+private actor Turnstile {
+    private var free: Int
+    private var line: [CheckedContinuation<Void, Never>] = []
+
+    init(places: Int) {
+        free = places
+    }
+
+    nonisolated(nonsending) func pass(_ work: () async throws -> Void) async throws {
+        await enter()
+        do {
+            try await work()
+        } catch {
+            await leave()
+            throw error
+        }
+        await leave()
+    }
+
+    private func enter() async {
+        if free > 0 {
+            free -= 1
+        } else {
+            await withCheckedContinuation { line.append($0) }
+        }
+    }
+
+    private func leave() {
+        if line.isEmpty { free += 1 } else { line.removeFirst().resume() }
     }
 }
 

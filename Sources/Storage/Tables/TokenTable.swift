@@ -128,7 +128,7 @@ package struct TokenTable {
     package func allForIngest() throws(StorageError) -> [Entry] {
         let tokens = try tokens("kind IN ('app', 'api') AND state <> 'deleted'", limit: .max)
         var secrets: [ID<Token>: [SecretRecord]] = [:]
-        for row in try connection.rows("SELECT \(raw: secretColumns) FROM secrets ORDER BY created_at DESC, digest") {
+        for row in try connection.rows("SELECT \(raw: secretColumns) FROM secrets ORDER BY \(raw: newestFirst)") {
             let secret = try SecretRecord(row)
             secrets[secret.token, default: []].append(secret)
         }
@@ -168,7 +168,7 @@ package struct TokenTable {
     private func entries(_ condition: SQL, limit: Int) throws(StorageError) -> [Entry] {
         try tokens(condition, limit: limit).map { token throws(StorageError) in
             let rows = try connection.rows(
-                "SELECT \(raw: secretColumns) FROM secrets WHERE token = \(token.id) ORDER BY created_at DESC, digest")
+                "SELECT \(raw: secretColumns) FROM secrets WHERE token = \(token.id) ORDER BY \(raw: newestFirst)")
             return Entry(token: token, secrets: try rows.map(SecretRecord.init))
         }
     }
@@ -186,6 +186,9 @@ package struct TokenTable {
 
 private let secretColumns: StaticString =
     "digest, token, hint, key_number, created_at, ends_at, last_used_at, last_address, use_count"
+
+// The one that does not end is the newest, whatever the clock said when it was made.
+private let newestFirst: StaticString = "CASE WHEN ends_at IS NULL THEN 0 ELSE 1 END, created_at DESC, digest"
 
 extension Token.Scope {
     fileprivate var webhook: ID<Webhook>? {
