@@ -13,10 +13,8 @@ extension InletClient {
     }
 
     /// Those that the actor is a member of.
-    public func organizations(
-        after: String? = nil, limit: Int? = nil
-    ) async throws -> PageView<OrganizationSummaryView> {
-        try await get("organizations", ["after": after, "limit": limit.map(String.init)])
+    public func organizations() async throws -> PageView<OrganizationSummaryView> {
+        try await get("organizations")
     }
 
     /// Makes an organization; the answer shows its management token this once.

@@ -15,8 +15,8 @@ extension InletClient {
     }
 
     /// The actor's own sessions.
-    public func sessions(after: String? = nil, limit: Int? = nil) async throws -> PageView<SessionView> {
-        try await get("sessions", ["after": after, "limit": limit.map(String.init)])
+    public func sessions() async throws -> PageView<SessionView> {
+        try await get("sessions")
     }
 
     /// - Parameter id: `current` is the one that asks.

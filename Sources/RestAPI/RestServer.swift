@@ -66,7 +66,8 @@ package struct RestServer: Sendable {
 
     // An address that exists answers 405 to what it does not do, and says what it does (RFC 9110, section 15.5.6).
     private func refuseOtherMethods(_ known: [String: [HTTPRequest.Method]], _ router: Router<AdminContext>) {
-        let all: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .head, .options, .trace]
+        let query = [HTTPRequest.Method("QUERY")].compactMap { $0 }
+        let all = [.get, .post, .put, .patch, .delete, .head, .options, .trace] + query
         for (path, methods) in known {
             let allowed = methods.map(\.rawValue).sorted().joined(separator: ", ")
             for method in all where !methods.contains(method) {

@@ -185,16 +185,29 @@ struct RestRequest: Sendable {
 }
 
 /// Reads a moment as RFC 3339 writes it.
+///
+/// Foundation's reader takes `2027-02-30` and what stands behind the end, so the shape and the day are looked at here.
 func moment(_ text: String?, field: String) throws(OperationError) -> Timestamp? {
     guard let text else { return nil }
-    for hasFraction in [false, true] {
-        let format = Date.ISO8601FormatStyle(includingFractionalSeconds: hasFraction)
-        if let date = try? format.parse(text), let seconds = Int64(exactly: date.timeIntervalSince1970.rounded(.down)) {
-            let rest = (date.timeIntervalSince1970 - Double(seconds)) * 1_000_000
-            return Timestamp(seconds: seconds).adding(Interval(microseconds: Int64(exactly: rest.rounded()) ?? 0))
-        }
-    }
-    throw .invalid(field: field, "must be a moment as in RFC 3339, 2027-01-31T12:00:00Z for example.")
+    let shape = #/(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))/#.asciiOnlyDigits()
+    guard let parts = try? shape.wholeMatch(in: text)?.output else { throw notAMoment(field) }
+    let hours = parts.10.flatMap { Int($0) } ?? 0
+    let minutes = parts.11.flatMap { Int($0) } ?? 0
+    let offset = (hours * 60 + minutes) * (parts.9 == "-" ? -60 : 60)
+    guard hours < 24, minutes < 60, let utc = TimeZone(secondsFromGMT: 0) else { throw notAMoment(field) }
+    var calendar = Calendar(identifier: .gregorian)
+    calendar.timeZone = utc
+    let day = DateComponents(
+        calendar: calendar, timeZone: utc, year: Int(parts.1), month: Int(parts.2), day: Int(parts.3), hour: Int(parts.4),
+        minute: Int(parts.5), second: Int(parts.6))
+    guard day.isValidDate, let date = calendar.date(from: day) else { throw notAMoment(field) }
+    let fraction = String(parts.7 ?? "").padding(toLength: 6, withPad: "0", startingAt: 0)
+    return Timestamp(seconds: Int64(date.timeIntervalSince1970) - Int64(offset))
+        .adding(Interval(microseconds: Int64(fraction) ?? 0))
+}
+
+private func notAMoment(_ field: String) -> OperationError {
+    .invalid(field: field, "must be a moment as in RFC 3339, 2027-01-31T12:00:00Z for example.")
 }
 
 /// What goes back.

@@ -11,15 +11,13 @@ struct OrganizationCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the organizations you are a member of.")
         @OptionGroup var options: ServerOptions
-        @OptionGroup var page: PageOptions
 
         func run() async throws {
             try await Failures.shown {
-                let page = try await options.client().organizations(after: page.after, limit: page.limit)
+                let page = try await options.client().organizations()
                 if options.json { return try Output.json(page) }
                 try Output.table(
                     ["ID", "NAME", "ROLE", "STATE"], page.items.map { [$0.id, $0.name, $0.role, $0.state] })
-                try self.page.more(page.next)
             }
         }
     }

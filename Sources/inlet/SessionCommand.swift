@@ -10,11 +10,10 @@ struct SessionCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List your own sessions.")
         @OptionGroup var options: ServerOptions
-        @OptionGroup var page: PageOptions
 
         func run() async throws {
             try await Failures.shown {
-                let page = try await options.client().sessions(after: page.after, limit: page.limit)
+                let page = try await options.client().sessions()
                 if options.json { return try Output.json(page) }
                 try Output.table(
                     ["ID", "ORGANIZATION", "CREATED", "LAST USED", "EXPIRES", "FROM", "BROWSER"],
@@ -24,7 +23,6 @@ struct SessionCommand: AsyncParsableCommand {
                             $0.userAgent ?? "-",
                         ]
                     })
-                try self.page.more(page.next)
             }
         }
     }

@@ -41,6 +41,31 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "2027-01-31T12:00:00Zx", "2027-02-30T12:00:00Z", "2027-01-31T24:00:00Z", "2027-01-31", "2027-13-01T00:00:00Z",
+        "2027-01-31T12:00:00", "2027-01-31T12:00:00+24:00", "0000-00-00T00:00:00Z", "٢٠٢٧-01-31T12:00:00Z", "now",
+    ])
+    func `What is no moment of RFC 3339 is refused`(text: String) async throws {
+        try await TestHouse.open { house async throws in
+            let answer = try await house.api(.POST, "tokens", #"{"kind":"api","name":"n","expires_at":"\#(text)"}"#)
+
+            #expect(answer.status == 400 && answer.problem?.field == "expires_at")
+        }
+    }
+
+    @Test(arguments: [
+        ("2030-01-31T12:00:00Z", "2030-01-31T12:00:00.000Z"), ("2030-01-31t12:00:00.25z", "2030-01-31T12:00:00.250Z"),
+        ("2030-01-31T12:00:00.123456789+02:00", "2030-01-31T10:00:00.123Z"),
+        ("2028-02-29T23:30:00-19:30", "2028-03-01T19:00:00.000Z"),
+    ])
+    func `A moment of RFC 3339 is read with its fraction and offset`(text: String, shown: String) async throws {
+        try await TestHouse.open { house async throws in
+            let answer = try await house.api(.POST, "tokens", #"{"kind":"api","name":"n","expires_at":"\#(text)"}"#)
+
+            #expect(try Wire.decode(TokenView.self, from: answer.body).expiresAt == shown)
+        }
+    }
+
     @Test func `Another organization's things are not found, and nothing shows that they are there`() async throws {
         try await TestHouse.open { house async throws in
             let stranger = try await house.stranger()

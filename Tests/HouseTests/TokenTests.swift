@@ -55,6 +55,23 @@ import Testing
         }
     }
 
+    @Test func `P1 an API token is made from a name and a description, and a name that is none is refused`() async throws {
+        try await TestHouse.open { house async throws in
+            let token = try await house.client().createToken(
+                NewToken(kind: "api", name: " Set up connection ", description: "For the shop.\nAsk Ann."))
+
+            #expect(token.name == "Set up connection" && token.description == "For the shop.\nAsk Ann.")
+            #expect(token.state == "active" && token.secret != nil)
+            for body in [#"{"kind":"api","name":""}"#, #"{"kind":"api","name":"  "}"#, #"{"kind":"api"}"#] {
+                let refused = try await house.api(.POST, "tokens", body)
+                #expect(refused.status == 400 && refused.problem?.field == "name")
+            }
+            let long = String(repeating: "x", count: 501)
+            let refused = try await house.api(.POST, "tokens", #"{"kind":"api","name":"n","description":"\#(long)"}"#)
+            #expect(refused.problem?.field == "description")
+        }
+    }
+
     @Test func `P2 a token comes in two formats, and each works on every webhook that accepts it`() async throws {
         try await TestHouse.open { house async throws in
             let token = try await house.client().createToken(NewToken(kind: "api", name: "both"))
