@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A noun that has public ids; the prefix makes an id say what it names.
 package protocol Identified {
     /// Lower-case letters before the underscore, `tok` for example.
@@ -123,6 +125,20 @@ package struct OrderedIDSource: Sendable {
     /// Milliseconds since the epoch, held inside the 42 bits an id has for them.
     static func milliseconds(of moment: Timestamp) -> Int64 {
         min(max(0, moment.microseconds / 1000), (1 << 42) - 2)
+    }
+}
+
+/// The one source of a noun's ids where several make it, so that the order of the ids is the order in which they were drawn.
+package final class OrderedIDs<Subject: Identified>: Sendable {
+    private let source: Mutex<OrderedIDSource>
+
+    /// - Parameter last: the largest id handed out before.
+    package init(after last: Int64) {
+        source = Mutex(OrderedIDSource(after: last))
+    }
+
+    package func next(at now: Timestamp) -> OrderedID<Subject> {
+        source.withLock { $0.next(at: now) }
     }
 }
 

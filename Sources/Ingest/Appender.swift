@@ -52,7 +52,7 @@ package final class Appender: Sendable {
     private let quota: QuotaBook
     private let queue = Mutex(Queue())
     private let heldWeightMax: Int64
-    private let ids: Mutex<OrderedIDSource>
+    private let ids: OrderedIDs<Event>
     private let heldIDs: Mutex<OrderedIDSource>
 
     private struct Queue {
@@ -98,7 +98,7 @@ package final class Appender: Sendable {
 
     package init(
         store: Store, clock: any WallClock, activity: ActivityBook, quota: QuotaBook, callsQueuedMax: Int,
-        heldWeightMax: Int64, lastID: Int64, lastHeldID: Int64, logger: Logger
+        heldWeightMax: Int64, ids: OrderedIDs<Event>, lastHeldID: Int64, logger: Logger
     ) {
         self.store = store
         self.clock = clock
@@ -107,7 +107,7 @@ package final class Appender: Sendable {
         self.callsQueuedMax = callsQueuedMax
         self.logger = logger
         self.heldWeightMax = heldWeightMax
-        ids = Mutex(OrderedIDSource(after: lastID))
+        self.ids = ids
         heldIDs = Mutex(OrderedIDSource(after: lastHeldID))
     }
 
@@ -190,7 +190,7 @@ package final class Appender: Sendable {
             let admission = call.admission
             if let lapse = admission.lapse { return try keepAside(call, lapse, now, connection) }
             let organization = admission.organization
-            let id: OrderedID<Event> = ids.withLock { $0.next(at: now) }
+            let id = ids.next(at: now)
             if let key = admission.dedupeKey {
                 let holder = try dedupe.claim(key, of: admission.webhook, for: id, now: now)
                 if holder != id { return .duplicate(holder) }

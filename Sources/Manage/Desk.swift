@@ -12,8 +12,9 @@ package final class Desk: Sendable {
     package let ingestURL: String
     /// Where people reach the admin listener, without a slash at the end.
     package let adminURL: String
+    /// Shared with ingest: who follows along goes by the order of events, whichever way they came.
+    package let eventIDs: OrderedIDs<Event>
     private let auditIDs: Mutex<OrderedIDSource>
-    private let eventIDs: Mutex<OrderedIDSource>
     private let auditRoot = Mutex<Data?>(nil)
 
     package init(
@@ -29,8 +30,7 @@ package final class Desk: Sendable {
             (try AuditTable($0).lastNumber(), try EventTable($0).lastNumber())
         }
         auditIDs = Mutex(OrderedIDSource(after: lastEntry))
-        // Another node number than ingest's, so that both can hand out ids at the same time.
-        eventIDs = Mutex(OrderedIDSource(node: 1, after: lastEvent))
+        eventIDs = OrderedIDs(after: lastEvent)
     }
 
     /// Does one act: checks the permission, then runs one transaction that also writes the audit entry.
@@ -68,11 +68,6 @@ package final class Desk: Sendable {
     /// The address callers post to.
     func url(of webhook: ID<Webhook>) -> String {
         "\(ingestURL)/in/\(webhook.text)"
-    }
-
-    /// Draws the id of an event that comes by another way than ingest.
-    func nextEventID(at now: Timestamp) -> OrderedID<Event> {
-        eventIDs.withLock { $0.next(at: now) }
     }
 
     /// Writes an entry behind the last one of its organization's audit log (N8), inside the transaction of the act.

@@ -131,7 +131,7 @@ package struct HeldOperations: Sendable {
         var report = Report()
         let table = HeldTable(act.connection)
         for call in calls {
-            let id = act.desk.nextEventID(at: act.now)
+            let id = act.desk.eventIDs.next(at: act.now)
             let isNew = try call.dedupeKey.map {
                 try DedupeTable(act.connection).claim($0, of: call.webhook, for: id, now: act.now) == id
             }

@@ -69,10 +69,10 @@ package struct House: Sendable {
         BackupOperations.tidy(settings.data)
 
         let today = clock.now().day
-        let (lastEvent, lastCall, lastHeld, usage) = try await store.read { connection in
+        let (lastCall, lastHeld, usage) = try await store.read { connection in
             (
-                try EventTable(connection).lastNumber(), try CallTable(connection).lastNumber(),
-                try HeldTable(connection).lastNumber(), try UsageTable(connection).all(on: today)
+                try CallTable(connection).lastNumber(), try HeldTable(connection).lastNumber(),
+                try UsageTable(connection).all(on: today)
             )
         }
         let roster = try await Roster.open(store)
@@ -84,7 +84,7 @@ package struct House: Sendable {
             folder: settings.data)
         appender = Appender(
             store: store, clock: clock, activity: activity, quota: quota,
-            callsQueuedMax: settings.callsQueuedMax, heldWeightMax: Int64(settings.heldBytesMax), lastID: lastEvent,
+            callsQueuedMax: settings.callsQueuedMax, heldWeightMax: Int64(settings.heldBytesMax), ids: desk.eventIDs,
             lastHeldID: lastHeld, logger: logger)
         pipeline = IngestPipeline(
             roster: roster, keys: keys, appender: appender, ledger: ledger, load: load,
