@@ -3,6 +3,8 @@ import Synchronization
 /// The master keys in use, for all who work with them; exchanged while the server runs.
 package final class KeyCabinet: Sendable {
     private let state: Mutex<State>
+    // Beside the state, because every call asks for it.
+    private let number: Atomic<Int>
 
     private struct State {
         let ring: KeyRing
@@ -17,6 +19,7 @@ package final class KeyCabinet: Sendable {
 
     package init(_ ring: KeyRing) {
         state = Mutex(State(ring))
+        number = Atomic(ring.current.number)
     }
 
     /// The keys as they are now.
@@ -26,13 +29,14 @@ package final class KeyCabinet: Sendable {
 
     /// The number of the key that new secrets are kept under.
     package var currentNumber: Int {
-        ring.current.number
+        number.load(ordering: .acquiring)
     }
 
     /// Has everybody use that ring from now on.
     package func replace(with ring: KeyRing) {
         let fresh = State(ring)
         state.withLock { $0 = fresh }
+        number.store(ring.current.number, ordering: .releasing)
     }
 
     /// A secret's digests under every key, the newest first: how it is looked up.

@@ -25,9 +25,12 @@ package struct OutlookItem: Hashable, Sendable {
     package let owner: ID<Account>
     /// The tokens that stop with it.
     package let tokens: [ID<Token>]
+    /// The last activity, if the end is counted from it.
+    package let activeAt: Timestamp?
 
     package init(
-        at: Timestamp, kind: Kind, subject: String, name: Label, owner: ID<Account>, tokens: [ID<Token>]
+        at: Timestamp, kind: Kind, subject: String, name: Label, owner: ID<Account>, tokens: [ID<Token>],
+        activeAt: Timestamp? = nil
     ) {
         self.at = at
         self.kind = kind
@@ -35,6 +38,7 @@ package struct OutlookItem: Hashable, Sendable {
         self.name = name
         self.owner = owner
         self.tokens = tokens
+        self.activeAt = activeAt
     }
 
     /// Whole days that are left, rounded up; 0 when the moment has come.
@@ -44,13 +48,18 @@ package struct OutlookItem: Hashable, Sendable {
         return days + (rest > 0 ? 1 : 0)
     }
 
+    // Where few idle days are allowed, a mark can lie before the last activity; then nobody was idle when it passed.
+    private func isAhead(days: Int64) -> Bool {
+        activeAt.map { at.since($0) > .days(days) } ?? true
+    }
+
     /// The nearest mark that has been reached: 7 from seven days before the end until one day before it; `nil` before the first.
     ///
     /// A warning is given once for each mark; marks that passed unseen, while the server was off, are not given afterwards.
     package func warningMark(at now: Timestamp) -> Int64? {
         let left = at.since(now)
         guard left > Interval(microseconds: 0) else { return nil }
-        return kind.warningDays.last { left <= .days($0) }
+        return kind.warningDays.last { left <= .days($0) && isAhead(days: $0) }
     }
 }
 

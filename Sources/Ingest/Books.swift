@@ -10,6 +10,8 @@ package final class ActivityBook: Sendable {
 
     private struct Key: Hashable {
         let digest: SecretDigest
+        /// A token can change its owner between two calls, and each call is its owner's activity.
+        let owner: ID<Account>
         let webhook: ID<Webhook>
         var address: String
     }
@@ -17,7 +19,6 @@ package final class ActivityBook: Sendable {
     private struct Use {
         let organization: ID<Organization>
         let token: ID<Token>
-        let owner: ID<Account>
         /// What the secret is to be kept under from now on.
         let newerDigest: SecretDigest?
         let at: Timestamp
@@ -45,11 +46,13 @@ package final class ActivityBook: Sendable {
                 case .held, .refused: continue
                 }
                 let admission = call.admission
-                var key = Key(digest: admission.digest, webhook: admission.webhook, address: call.head.remoteAddress)
+                var key = Key(
+                    digest: admission.digest, owner: admission.owner, webhook: admission.webhook,
+                    address: call.head.remoteAddress)
                 if pending.count >= Self.keysMax, pending[key] == nil { key.address = "" }
                 let use = Use(
-                    organization: admission.organization, token: admission.token, owner: admission.owner,
-                    newerDigest: admission.newerDigest, at: now, count: 1)
+                    organization: admission.organization, token: admission.token, newerDigest: admission.newerDigest,
+                    at: now, count: 1)
                 pending[key] = use.joined(with: pending[key])
             }
         }
@@ -65,7 +68,8 @@ package final class ActivityBook: Sendable {
         do {
             let keyNumber = keys.currentNumber
             try await store.write { transaction in
-                for (key, use) in uses { try Self.write(key, use, transaction) }
+                // Oldest first: of several uses of one secret the last one is to stand.
+                for (key, use) in uses.sorted(by: { $0.value.at < $1.value.at }) { try Self.write(key, use, transaction) }
                 try Self.rekey(uses, to: keyNumber, transaction)
             }
         } catch {
@@ -79,8 +83,10 @@ package final class ActivityBook: Sendable {
     private static func write(_ key: Key, _ use: Use, _ transaction: Transaction) throws {
         let connection = transaction.connection
         let address = key.address.isEmpty ? nil : key.address
-        try TokenTable(connection).noteUse(of: key.digest, at: use.at, from: address, count: use.count)
-        try AccountTable(connection).noteTokenUse(by: use.owner, in: use.organization, at: use.at)
+        // A call may have come in just before its secret moved to a newer master key.
+        try TokenTable(connection).noteUse(
+            of: key.digest, or: use.newerDigest, at: use.at, from: address, count: use.count)
+        try AccountTable(connection).noteTokenUse(by: key.owner, in: use.organization, at: use.at)
         try CallCountTable(connection).add(
             use.count,
             to: CallCountTable.Key(

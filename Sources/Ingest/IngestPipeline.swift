@@ -222,8 +222,11 @@ package struct IngestPipeline: Sendable {
         _ authorization: String?, memo: inout AuthorizationMemo?, at webhook: Webhook?
     ) throws(Refusal) -> (AuthorizationMemo.Identity, Roster.Standing) {
         guard let authorization else { throw unattributed(.noCredential, webhook) }
-        // What is remembered no longer holds once the secret was taken away or moved to another master key.
-        if let memo, memo.value == authorization, let standing = roster.standing(of: memo.identity.digest) {
+        // What is remembered no longer holds once the secret was taken away or moved to another master key, nor does it once
+        // there is a newer key that the secret has to move to.
+        if let memo, memo.value == authorization, let standing = roster.standing(of: memo.identity.digest),
+            memo.identity.newerDigest != nil || standing.keyNumber == keys.currentNumber
+        {
             return (memo.identity, standing)
         }
         guard let presented = AllMethods.read(authorization: authorization) else {

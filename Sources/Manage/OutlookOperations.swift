@@ -101,7 +101,8 @@ package final class OutlookOperations: Sendable {
             else { return nil }
             return OutlookItem(
                 at: at, kind: .accountLapses, subject: member.account.id.text, name: member.account.name,
-                owner: member.account.id, tokens: byOwner[member.account.id, default: []].map(\.id))
+                owner: member.account.id, tokens: byOwner[member.account.id, default: []].map(\.id),
+                activeAt: member.membership.lastActivityAt)
         }
     }
 

@@ -285,7 +285,7 @@ package final class SignIn: Sendable {
         let keyNumber = desk.keys.currentNumber
         desk.store.enqueueWrite { transaction in
             let table = TokenTable(transaction.connection)
-            try table.noteUse(of: digest, at: now, from: address, count: 1)
+            try table.noteUse(of: digest, or: newer, at: now, from: address, count: 1)
             if let newer { _ = try table.rekey(digest, to: newer, keyNumber: keyNumber) }
             try AccountTable(transaction.connection).noteTokenUse(by: actor.account, in: actor.organization, at: now)
         } done: { [self] result in

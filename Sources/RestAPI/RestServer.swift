@@ -166,6 +166,11 @@ struct AdminContext: RequestContext, RemoteAddressRequestContext {
         coreContext = .init(source: source)
         remoteAddress = source.channel.remoteAddress
     }
+
+    /// By which the log names the request. Hummingbird's `id` traps where a log keeps no metadata.
+    var number: String {
+        logger[metadataKey: "hb.request.id"]?.description ?? "unknown"
+    }
 }
 
 extension HTTPField.Name {
@@ -272,13 +277,13 @@ private struct ProblemMiddleware: RouterMiddleware {
                 "This user still has tokens and can't be deleted. Delete them first, or move them to another account, then "
                     + "try again.", tokens: tokens.map { TokenView($0, now: operations.now) })
         case .unavailable(let detail):
-            logger.error("the store is not available", metadata: ["request": "\(context.id)", "error": "\(detail)"])
+            logger.error("the store is not available", metadata: ["request": "\(context.number)", "error": "\(detail)"])
             var response = answer(503, "unavailable", "The database does not answer. Try again in a moment.")
             response.headers[.retryAfter] = "2"
             return response
         case .defect(let detail):
-            logger.error("a request failed", metadata: ["request": "\(context.id)", "error": "\(detail)"])
-            return answer(500, "internal", "Inlet made a mistake. Its log says more under request \(context.id).")
+            logger.error("a request failed", metadata: ["request": "\(context.number)", "error": "\(detail)"])
+            return answer(500, "internal", "Inlet made a mistake. Its log says more under request \(context.number).")
         }
     }
 

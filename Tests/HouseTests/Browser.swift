@@ -14,6 +14,17 @@ struct Person: Sendable {
     var password: String
 }
 
+/// Tells tasks that go on and on when it is enough.
+final class Flag: Sendable {
+    private let value = Atomic(true)
+
+    var isUp: Bool { value.load(ordering: .relaxed) }
+
+    func lower() {
+        value.store(false, ordering: .relaxed)
+    }
+}
+
 /// A browser at the admin listener: keeps cookies, and sends what a page of Inlet's would send.
 final class Browser: Sendable {
     private let house: TestHouse
@@ -127,6 +138,15 @@ extension TestHouse {
     /// The first owner, who chose no other password yet.
     var firstOwner: Person {
         Person(id: made.owner.text, login: made.login, password: made.password)
+    }
+
+    /// Makes one call after another for as long as the flag is up, and says how each was answered.
+    func calls(bearer secret: String, whileUp flag: Flag) async throws -> [Int] {
+        var statuses: [Int] = []
+        repeat {
+            statuses.append(try await call(bearer: secret).status)
+        } while flag.isUp
+        return statuses
     }
 
     /// Waits until everything is written down that the server does not wait for.

@@ -100,12 +100,13 @@ import Testing
             let basicOnly = try await house.client().createWebhook(NewWebhook(name: "basic", accepts: ["basic"]))
             let paused = try await house.client().createWebhook(NewWebhook(name: "paused"))
             _ = try await house.client().pauseWebhook(paused.id)
+            let appSecret = try #require(app.secret)
             _ = try await house.client().deactivateToken(app.id)
             try await Lapse.token.begin(house, caller)
             let secret = caller.secret
 
             let answers = [
-                try await house.call(other.id, bearer: #require(app.secret)),
+                try await house.call(other.id, bearer: appSecret),
                 try await house.call(basicOnly.id, bearer: secret), try await house.call(paused.id, bearer: secret),
                 try await house.call("whk_00000000000000000000", bearer: secret),
                 try await house.call(bearer: secret, body: Data(count: 100_001)),

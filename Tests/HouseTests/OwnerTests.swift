@@ -6,7 +6,6 @@ import HTTPTypes
 import Manage
 import NIOHTTP1
 import Storage
-import Synchronization
 import Testing
 
 /// Who owns tokens, and what becomes of the tokens when the owner's access ends. Rows D9–D11.
@@ -59,14 +58,14 @@ import Testing
             let heir = try await service(house, "heir")
             let token = leaver.tokens[0]
             let before = try await house.client().token(token)
-            let isMoving = Atomic(true)
+            let isMoving = Flag()
 
-            async let calls = callsAsLong(as: isMoving, house, leaver.secrets[0])
+            async let calls = house.calls(bearer: leaver.secrets[0], whileUp: isMoving)
             for target in [heir, leaver.id, heir, leaver.id, heir] {
                 let answer = try await house.api(.POST, "tokens/\(token)/transfer", #"{"to":"\#(target)"}"#)
                 #expect(answer.status == 200)
             }
-            isMoving.store(false, ordering: .relaxed)
+            isMoving.lower()
 
             let statuses = try await calls
             #expect(!statuses.isEmpty && statuses.allSatisfy { $0 == 202 })
@@ -433,14 +432,6 @@ import Testing
 
     private func service(_ house: TestHouse, _ name: String) async throws -> String {
         try await house.client().createAccount(NewAccount(kind: "service", name: name)).id
-    }
-
-    private func callsAsLong(as isGoing: borrowing Atomic<Bool>, _ house: TestHouse, _ secret: String) async throws -> [Int] {
-        var statuses: [Int] = []
-        repeat {
-            statuses.append(try await house.call(bearer: secret).status)
-        } while isGoing.load(ordering: .relaxed)
-        return statuses
     }
 
     private func managementToken(_ browser: Browser) async throws -> String {

@@ -64,14 +64,16 @@ package struct TokenTable {
     }
 
     /// Notes uses of a secret since the last note.
+    ///
+    /// - Parameter newer: the digest under which it may be kept by now.
     package func noteUse(
-        of digest: SecretDigest, at moment: Timestamp, from address: String?, count: Int64
+        of digest: SecretDigest, or newer: SecretDigest?, at moment: Timestamp, from address: String?, count: Int64
     ) throws(StorageError) {
         try connection.execute(
             """
             UPDATE secrets SET last_used_at = \(moment), last_address = COALESCE(\(address), last_address),
                 use_count = use_count + \(count)
-            WHERE digest = \(digest)
+            WHERE digest IN (\(digest), \(newer ?? digest))
             """)
     }
 
