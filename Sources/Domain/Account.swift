@@ -58,9 +58,17 @@ package struct Membership: Hashable, Sendable {
         self.signInBlockedAt = signInBlockedAt
     }
 
-    /// Whether the person may steer Inlet in this organization.
+    /// Whether the account may steer Inlet in this organization.
+    ///
+    /// An owner who fell idle still may, for somebody has to be left who can put it right; calls with the tokens are refused all the
+    /// same (D6).
     package var mayAct: Bool {
-        state.isActive && signInBlockedAt == nil
+        guard signInBlockedAt == nil else { return false }
+        switch state {
+        case .active: return true
+        case .inactive(_, let reason): return role == .owner && reason == .idle
+        case .deleted: return false
+        }
     }
 
     /// The newest sign of life, from which the days of inactivity count.

@@ -23,6 +23,7 @@ package struct AuditEntry: Identified, Sendable {
         case accountSweepConfirm = "account.sweep_confirm"
         case sessionStart = "session.start"
         case sessionEnd = "session.end"
+        case sessionSecondFactorFailed = "session.second_factor_failed"
         case webhookCreate = "webhook.create"
         case webhookPause = "webhook.pause"
         case webhookResume = "webhook.resume"

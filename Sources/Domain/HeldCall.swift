@@ -49,9 +49,12 @@ package struct HeldCall: Identified, Sendable {
         self.bodySHA256 = bodySHA256
     }
 
-    /// What it counts against the organization's bound: the body, the header fields, and what a row costs.
+    /// What it counts against the organization's bound: the body, all texts that came with it, and what a row costs.
     package var weight: Int64 {
-        bodyBytes + Int64(headersText.utf8.count) + 512
+        let texts = [query, contentType, context, basicUser, dedupeKey].reduce(headersText.utf8.count) {
+            $0 + ($1?.utf8.count ?? 0)
+        }
+        return bodyBytes + Int64(texts) + 512
     }
 
     /// The event it becomes when it is released: with the original receive time, and a new id.

@@ -1,10 +1,22 @@
 import Synchronization
 
+/// A digest, and the number of the master key it was made under. The two travel together: under a wrong number a digest would end
+/// with a key that it does not need.
+package struct KeyedDigest: Hashable, Sendable {
+    package let digest: SecretDigest
+    package let keyNumber: Int
+
+    package init(digest: SecretDigest, keyNumber: Int) {
+        self.digest = digest
+        self.keyNumber = keyNumber
+    }
+}
+
 /// The master keys in use, for all who work with them; exchanged while the server runs.
 package final class KeyCabinet: Sendable {
     private let state: Mutex<State>
     // Beside the state, because every call asks for it.
-    private let number: Atomic<Int>
+    private let exchanges = Atomic<Int>(0)
 
     private struct State {
         let ring: KeyRing
@@ -19,7 +31,6 @@ package final class KeyCabinet: Sendable {
 
     package init(_ ring: KeyRing) {
         state = Mutex(State(ring))
-        number = Atomic(ring.current.number)
     }
 
     /// The keys as they are now.
@@ -27,26 +38,26 @@ package final class KeyCabinet: Sendable {
         state.withLock { $0.ring }
     }
 
-    /// The number of the key that new secrets are kept under.
-    package var currentNumber: Int {
-        number.load(ordering: .acquiring)
+    /// Counts exchanges of the keys. As long as it stands still, what was derived from them holds.
+    package var generation: Int {
+        exchanges.load(ordering: .acquiring)
     }
 
     /// Has everybody use that ring from now on.
     package func replace(with ring: KeyRing) {
         let fresh = State(ring)
         state.withLock { $0 = fresh }
-        number.store(ring.current.number, ordering: .releasing)
+        exchanges.add(1, ordering: .releasing)
     }
 
     /// A secret's digests under every key, the newest first: how it is looked up.
-    package func digests(of secret: Secret) -> [SecretDigest] {
-        state.withLock { $0.digestKeys }.map { secret.digest(under: $0.key) }
+    package func digests(of secret: Secret) -> [KeyedDigest] {
+        state.withLock { $0.digestKeys }.map { KeyedDigest(digest: secret.digest(under: $0.key), keyNumber: $0.number) }
     }
 
-    /// The digest that a new secret is kept under, and the number of its key.
-    package func digest(of secret: Secret) -> (digest: SecretDigest, keyNumber: Int) {
-        let ring = ring
-        return (secret.digest(under: ring.current.digestKey), ring.current.number)
+    /// The digest that a new secret is kept under.
+    package func digest(of secret: Secret) -> KeyedDigest {
+        let key = ring.current
+        return KeyedDigest(digest: secret.digest(under: key.digestKey), keyNumber: key.number)
     }
 }

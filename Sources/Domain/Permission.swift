@@ -46,6 +46,11 @@ package enum Role: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether it allows more than the other one.
+    package func isAbove(_ other: Role) -> Bool {
+        Permission.allCases.filter { allows($0) }.count > Permission.allCases.filter { other.allows($0) }.count
+    }
+
     /// Whether somebody of this role may make, change or remove an account of the other one: only owners touch owners.
     package func mayManage(_ other: Role) -> Bool {
         self == .owner || (self == .admin && other != .owner)

@@ -53,12 +53,14 @@ package struct OneTimeLink: Sendable {
     package let account: ID<Account>
     /// What a new member will be.
     package let role: Role?
+    /// Who made it; it works as long as that account may manage what it is for. `nil` if whoever runs the machine did.
+    package let issuer: ID<Account>?
     package let createdAt: Timestamp
     package let expiresAt: Timestamp
 
     package init(
         digest: SecretDigest, keyNumber: Int, purpose: Purpose, organization: ID<Organization>, account: ID<Account>,
-        role: Role?, createdAt: Timestamp, expiresAt: Timestamp
+        role: Role?, issuer: ID<Account>?, createdAt: Timestamp, expiresAt: Timestamp
     ) {
         self.digest = digest
         self.keyNumber = keyNumber
@@ -66,6 +68,7 @@ package struct OneTimeLink: Sendable {
         self.organization = organization
         self.account = account
         self.role = role
+        self.issuer = issuer
         self.createdAt = createdAt
         self.expiresAt = expiresAt
     }

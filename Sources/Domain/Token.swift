@@ -113,6 +113,8 @@ package enum Overlap {
     package static let longest = Interval.days(7)
     /// Secrets of one token that may work at the same time.
     package static let secretsMax = 4
+    /// Secrets of one token that ended and are still told apart from unknown ones.
+    package static let endedSecretsMax = 20
 
     /// When a secret ends if a new one is made now; an earlier end stays.
     package static func end(of secret: SecretRecord, rotatedAt now: Timestamp, overlap: Interval) -> Timestamp {

@@ -20,7 +20,7 @@ package final class ActivityBook: Sendable {
         let organization: ID<Organization>
         let token: ID<Token>
         /// What the secret is to be kept under from now on.
-        let newerDigest: SecretDigest?
+        let newer: KeyedDigest?
         let at: Timestamp
         var count: Int64
 
@@ -31,11 +31,7 @@ package final class ActivityBook: Sendable {
         }
     }
 
-    private let keys: KeyCabinet
-
-    package init(keys: KeyCabinet) {
-        self.keys = keys
-    }
+    package init() {}
 
     /// Counts the calls that were kept, or were kept before. A refused call is no activity.
     func note(_ calls: some Sequence<(PendingCall, IngestAnswer)>, at now: Timestamp) {
@@ -51,7 +47,7 @@ package final class ActivityBook: Sendable {
                     address: call.head.remoteAddress)
                 if pending.count >= Self.keysMax, pending[key] == nil { key.address = "" }
                 let use = Use(
-                    organization: admission.organization, token: admission.token, newerDigest: admission.newerDigest,
+                    organization: admission.organization, token: admission.token, newer: admission.newer,
                     at: now, count: 1)
                 pending[key] = use.joined(with: pending[key])
             }
@@ -66,11 +62,10 @@ package final class ActivityBook: Sendable {
         }
         if uses.isEmpty { return }
         do {
-            let keyNumber = keys.currentNumber
             try await store.write { transaction in
                 // Oldest first: of several uses of one secret the last one is to stand.
                 for (key, use) in uses.sorted(by: { $0.value.at < $1.value.at }) { try Self.write(key, use, transaction) }
-                try Self.rekey(uses, to: keyNumber, transaction)
+                try Self.rekey(uses, transaction)
             }
         } catch {
             pending.withLock { pending in
@@ -85,7 +80,7 @@ package final class ActivityBook: Sendable {
         let address = key.address.isEmpty ? nil : key.address
         // A call may have come in just before its secret moved to a newer master key.
         try TokenTable(connection).noteUse(
-            of: key.digest, or: use.newerDigest, at: use.at, from: address, count: use.count)
+            of: key.digest, or: use.newer?.digest, at: use.at, from: address, count: use.count)
         try AccountTable(connection).noteTokenUse(by: key.owner, in: use.organization, at: use.at)
         try CallCountTable(connection).add(
             use.count,
@@ -95,11 +90,11 @@ package final class ActivityBook: Sendable {
     }
 
     // A digest can only be made anew when the caller shows the secret, so secrets move to a new master key as they are used.
-    private static func rekey(_ uses: [Key: Use], to keyNumber: Int, _ transaction: Transaction) throws {
-        var moves: [SecretDigest: SecretDigest] = [:]
-        for (key, use) in uses { moves[key.digest] = use.newerDigest }
+    private static func rekey(_ uses: [Key: Use], _ transaction: Transaction) throws {
+        var moves: [SecretDigest: KeyedDigest] = [:]
+        for (key, use) in uses { moves[key.digest] = use.newer }
         for (old, new) in moves {
-            if let token = try TokenTable(transaction.connection).rekey(old, to: new, keyNumber: keyNumber) {
+            if let token = try TokenTable(transaction.connection).rekey(old, to: new) {
                 transaction.announce(.token(token))
             }
         }

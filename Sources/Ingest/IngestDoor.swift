@@ -306,7 +306,7 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             if !room.pipeline.isCurrent(request.admission) {
                 var none: AuthorizationMemo?
                 request.admission = try room.pipeline.admit(
-                    request.head, bodyBytes: bytesReserved, memo: &none, isAgain: true)
+                    request.head, bodyBytes: bytesReserved, memo: &none, again: room.clock.now())
             }
         } catch {
             releaseBody()

@@ -28,12 +28,14 @@ package struct CallHead: Sendable {
 package struct AuthorizationMemo: Sendable {
     fileprivate let value: String
     fileprivate let identity: Identity
+    /// After which exchange of the master keys it was made.
+    fileprivate let keyGeneration: Int
 
     fileprivate struct Identity: Sendable {
         let method: AuthMethodName
         let digest: SecretDigest
         /// The digest under the newest master key, if the secret is still kept under an older one.
-        let newerDigest: SecretDigest?
+        let newer: KeyedDigest?
         let user: String?
     }
 }
@@ -43,7 +45,7 @@ package struct Admission: Sendable {
     let token: ID<Token>
     let digest: SecretDigest
     /// The digest it is kept under from now on, if that is to change.
-    let newerDigest: SecretDigest?
+    let newer: KeyedDigest?
     let owner: ID<Account>
     let organization: ID<Organization>
     let webhook: ID<Webhook>
@@ -143,9 +145,10 @@ package struct IngestPipeline: Sendable {
     /// - Parameters:
     ///   - bodyBytes: the length of the body as far as it is known.
     ///   - memo: what the connection's last call left behind, for the next one.
-    ///   - isAgain: whether the same call was admitted before, and counts against the token's rate already.
+    ///   - again: when it is judged for a second time, because something changed while its body came in; it counts against the
+    ///     token's rate already.
     package func admit(
-        _ head: CallHead, bodyBytes: Int, memo: inout AuthorizationMemo?, isAgain: Bool = false
+        _ head: CallHead, bodyBytes: Int, memo: inout AuthorizationMemo?, again: Timestamp? = nil
     ) throws(Refusal) -> Admission {
         let generation = roster.generation
         let signals = try Signals(head.headers)
@@ -155,8 +158,9 @@ package struct IngestPipeline: Sendable {
         let (identity, standing) = try identify(signals.authorization, memo: &memo, at: webhook)
         let token = standing.token
         guard let webhook else { throw Refusal(.unknownWebhook, by: token, user: identity.user) }
-        let lapse = Self.lapse(of: token, standing, now: head.receivedAt)
-        if let fault = Self.fault(in: token, standing, at: webhook, by: identity.method, head) {
+        let now = again ?? head.receivedAt
+        let lapse = Self.lapse(of: token, standing, now: now)
+        if let fault = Self.fault(in: token, standing, at: webhook, by: identity.method, head, now: now) {
             // Who may not call at all learns no more than that.
             throw Refusal(fault.status == 401 ? fault : lapse ?? fault, by: token, user: identity.user)
         }
@@ -167,14 +171,14 @@ package struct IngestPipeline: Sendable {
         } else {
             if bodyBytes > bodyBytesMax { throw Refusal(.bodyTooLarge, by: token, user: identity.user) }
             if let obstacle = load.obstacle { throw Refusal(obstacle, by: token, user: identity.user) }
-            if let limit = token.rateLimitPerMinute, !isAgain,
+            if let limit = token.rateLimitPerMinute, again == nil,
                 let refusal = rates.refusal(of: token.id, perMinute: limit, at: head.receivedAt)
             {
                 throw Refusal(refusal, by: token, user: identity.user)
             }
         }
         return Admission(
-            token: token.id, digest: identity.digest, newerDigest: identity.newerDigest, owner: token.owner,
+            token: token.id, digest: identity.digest, newer: identity.newer, owner: token.owner,
             organization: token.organization,
             webhook: webhook.id, dailyQuota: standing.dailyQuota, basicUser: identity.user,
             contentType: signals.contentType, context: signals.context, dedupeKey: signals.dedupeKey,
@@ -222,10 +226,10 @@ package struct IngestPipeline: Sendable {
         _ authorization: String?, memo: inout AuthorizationMemo?, at webhook: Webhook?
     ) throws(Refusal) -> (AuthorizationMemo.Identity, Roster.Standing) {
         guard let authorization else { throw unattributed(.noCredential, webhook) }
-        // What is remembered no longer holds once the secret was taken away or moved to another master key, nor does it once
-        // there is a newer key that the secret has to move to.
-        if let memo, memo.value == authorization, let standing = roster.standing(of: memo.identity.digest),
-            memo.identity.newerDigest != nil || standing.keyNumber == keys.currentNumber
+        let keyGeneration = keys.generation
+        // What is remembered no longer holds once the secret was taken away, or there are other master keys.
+        if let memo, memo.value == authorization, memo.keyGeneration == keyGeneration,
+            let standing = roster.standing(of: memo.identity.digest)
         {
             return (memo.identity, standing)
         }
@@ -233,12 +237,12 @@ package struct IngestPipeline: Sendable {
             throw unattributed(.malformedCredential, webhook)
         }
         let digests = keys.digests(of: presented.secret)
-        for digest in digests {
-            guard let standing = roster.standing(of: digest) else { continue }
+        for keyed in digests {
+            guard let standing = roster.standing(of: keyed.digest) else { continue }
             let identity = AuthorizationMemo.Identity(
-                method: presented.method, digest: digest, newerDigest: digest == digests.first ? nil : digests.first,
+                method: presented.method, digest: keyed.digest, newer: keyed == digests.first ? nil : digests.first,
                 user: presented.user)
-            memo = AuthorizationMemo(value: authorization, identity: identity)
+            memo = AuthorizationMemo(value: authorization, identity: identity, keyGeneration: keyGeneration)
             return (identity, standing)
         }
         let opensIngest = presented.secret.kind == .app || presented.secret.kind == .api
@@ -264,10 +268,11 @@ package struct IngestPipeline: Sendable {
 
     /// What is wrong with a call apart from a lapse.
     private static func fault(
-        in token: Token, _ standing: Roster.Standing, at webhook: Webhook, by method: AuthMethodName, _ head: CallHead
+        in token: Token, _ standing: Roster.Standing, at webhook: Webhook, by method: AuthMethodName, _ head: CallHead,
+        now: Timestamp
     ) -> Rejection? {
         if case .deleted = token.state { return .unknownToken }
-        if let end = standing.secretEndsAt, end <= head.receivedAt { return .secretEnded(at: end) }
+        if let end = standing.secretEndsAt, end <= now { return .secretEnded(at: end) }
         guard token.allows(from: head.remoteAddress) else { return .networkNotAllowed }
         guard webhook.accepts.contains(method) else { return .methodNotAccepted }
         guard webhook.organization == token.organization else { return .webhookOfAnotherOrganization }

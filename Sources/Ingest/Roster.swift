@@ -21,7 +21,7 @@ package final class Roster: CredentialObserver {
             for digest in digests.removeValue(forKey: id) ?? [] { tokens[digest] = nil }
             guard let entry, entry.token.scope != .management else { return }
             for secret in entry.secrets {
-                tokens[secret.digest] = Holder(token: entry.token, endsAt: secret.endsAt, keyNumber: secret.keyNumber)
+                tokens[secret.digest] = Holder(token: entry.token, endsAt: secret.endsAt)
                 digests[id, default: []].append(secret.digest)
             }
         }
@@ -31,7 +31,6 @@ package final class Roster: CredentialObserver {
     private struct Holder {
         let token: Token
         let endsAt: Timestamp?
-        let keyNumber: Int
     }
 
     private struct MemberKey: Hashable {
@@ -87,7 +86,6 @@ package final class Roster: CredentialObserver {
         let token: Token
         /// When this secret of the token ends, or has ended (N6).
         let secretEndsAt: Timestamp?
-        let keyNumber: Int
         let owner: Lifecycle
         let dailyQuota: Int64?
         let holdsCalls: Bool
@@ -100,7 +98,7 @@ package final class Roster: CredentialObserver {
             let organization = state.organizations[token.organization]
             let member = MemberKey(organization: token.organization, account: token.owner)
             return Standing(
-                token: token, secretEndsAt: holder.endsAt, keyNumber: holder.keyNumber,
+                token: token, secretEndsAt: holder.endsAt,
                 // An owner who is no member any more opens nothing.
                 owner: state.members[member] ?? .deleted(at: token.createdAt),
                 dailyQuota: organization?.dailyQuota, holdsCalls: organization?.holdsCalls ?? false)

@@ -103,6 +103,7 @@ package struct AccountOperations: Sendable {
             if let role, role != member.membership.role {
                 try act.requireManaging(role)
                 if role != .owner { try Self.keepAnOwner(member, act) }
+                if role.isAbove(member.membership.role) { try Self.endOthersTokens(of: member, act) }
                 details["role"] = role.rawValue
             }
             if let name, name != member.account.name {
@@ -126,6 +127,7 @@ package struct AccountOperations: Sendable {
             membership.state = try Self.step { () throws(LifecycleError) in
                 try membership.state.deactivated(at: act.now, reason: .byHand)
             }
+            try SessionTable(act.connection).endAll(of: membership.account, in: act.organization)
             return (membership, ["name": member.account.name.text])
         }
     }
@@ -180,6 +182,7 @@ package struct AccountOperations: Sendable {
     package func invite(_ id: String, _ actor: Actor) async throws -> Invitation {
         try await managing(id, actor) { member, act in
             try Self.requirePerson(member)
+            try Self.requireOnlyHere(member.account.id, act)
             guard !member.account.hasPassword else {
                 throw OperationError.conflict(
                     code: "has_password", "This person has a password already. Reset it if it was forgotten.")
@@ -320,14 +323,17 @@ package struct AccountOperations: Sendable {
     }
 
     /// Makes a one-time link and keeps its digest.
+    ///
+    /// - Parameter isByRule: whether whoever runs the machine makes it, so that nobody's role stands behind it.
     static func link(
-        _ purpose: OneTimeLink.Purpose, for account: ID<Account>, role: Role?, _ act: Act
+        _ purpose: OneTimeLink.Purpose, for account: ID<Account>, role: Role?, isByRule: Bool = false, _ act: Act
     ) throws -> Invitation {
         let secret = Secret.random(.oneTime)
-        let (digest, keyNumber) = act.desk.keys.digest(of: secret)
+        let keyed = act.desk.keys.digest(of: secret)
         let link = OneTimeLink(
-            digest: digest, keyNumber: keyNumber, purpose: purpose, organization: act.organization, account: account,
-            role: role, createdAt: act.now, expiresAt: act.now.adding(Limits.oneTimeLinkLifetime))
+            digest: keyed.digest, keyNumber: keyed.keyNumber, purpose: purpose, organization: act.organization, account: account,
+            role: role, issuer: isByRule ? nil : act.actor.account, createdAt: act.now,
+            expiresAt: act.now.adding(Limits.oneTimeLinkLifetime))
         try CredentialTable(act.connection).insert(link)
         let code = secret.revealed()
         let page = purpose == .membership ? "accept-invitation" : "set-password"
@@ -365,6 +371,19 @@ package struct AccountOperations: Sendable {
         }
     }
 
+    // A service account's management tokens were made by somebody else, who must not rise with it.
+    private static func endOthersTokens(of member: AccountTable.Member, _ act: Act) throws {
+        guard member.account.kind == .service else { return }
+        let table = TokenTable(act.connection)
+        let entries = try table.list(in: act.organization, owner: member.account.id, after: nil, limit: .max)
+        for entry in entries where entry.token.scope == .management && entry.token.state.isActive {
+            var token = entry.token
+            token.state = try token.state.deactivated(at: act.now, reason: .byHand)
+            try table.update(token)
+            try act.record(.tokenDeactivate, token.id.text, ["name": token.name.text, "for": "account.edit"])
+        }
+    }
+
     private static func requirePerson(_ member: AccountTable.Member) throws(OperationError) {
         guard member.account.kind == .person else {
             throw .conflict(code: "service_account", "A service account never signs in.")
@@ -389,7 +408,7 @@ package struct AccountOperations: Sendable {
     /// Refuses what would leave an organization without anybody who may do everything.
     private static func keepAnOwner(_ member: AccountTable.Member, _ act: Act) throws {
         guard member.membership.role == .owner, member.membership.mayAct else { return }
-        guard try AccountTable(act.connection).activeOwners(in: act.organization) > 1 else {
+        guard try AccountTable(act.connection).actingOwners(in: act.organization) > 1 else {
             throw OperationError.conflict(
                 code: "last_owner", "This is the last active owner. Make somebody else an owner first.")
         }
@@ -412,7 +431,7 @@ package struct AccountOperations: Sendable {
         case (.person, nil):
             throw .invalid(field: "login", "a person needs one, an e-mail address for example.")
         case (.person, let login?):
-            let isPlain = login.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !login.hasPrefix("acc_")
+            let isPlain = login.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !login.lowercased().hasPrefix("acc_")
             guard (3...100).contains(login.utf8.count), isPlain else {
                 throw .invalid(field: "login", "must have 3 to 100 ASCII characters without blanks.")
             }

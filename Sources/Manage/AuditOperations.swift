@@ -60,7 +60,7 @@ package struct AuditOperations: Sendable {
         return AsyncThrowingStream { [desk] in
             guard !place.isAtEnd else { return nil }
             let behind = place.sequence
-            let (entries, trailer) = try await desk.read { connection in
+            let (entries, trailer) = try await desk.look(actor, .readAudit) { connection in
                 let entries = try AuditTable(connection).chain(
                     of: actor.organization, behind: behind, limit: Self.entriesPerStep)
                 guard entries.isEmpty else { return (entries, Data()) }

@@ -2,10 +2,12 @@ import Crypto
 import Domain
 import Foundation
 import Storage
+import Synchronization
 
 /// Copies of the whole database, made while the server runs.
-package struct BackupOperations: Sendable {
+package final class BackupOperations: Sendable {
     private let desk: Desk
+    private let isAtWork = Mutex(false)
     /// Where a copy stands until it has been handed over.
     private let folder: URL
     private static let bytesPerStep = 1 << 20
@@ -25,7 +27,18 @@ package struct BackupOperations: Sendable {
     }
 
     /// Makes a consistent copy of everything that is committed now. The master keys are not in it.
+    ///
+    /// - Throws: ``OperationError/conflict(code:_:)`` `backup_busy` while another one is being made, `no_room`.
     package func make(_ actor: Actor) async throws -> Copy {
+        // Several at once would each find room that is there but once.
+        let isFree = isAtWork.withLock { isAtWork in
+            defer { isAtWork = true }
+            return !isAtWork
+        }
+        guard isFree else {
+            throw OperationError.conflict(code: "backup_busy", "A backup is being made right now. Try again when it is done.")
+        }
+        defer { isAtWork.withLock { $0 = false } }
         try await desk.act(actor, .manageInstallation) { act in
             try act.record(.backupMake, act.organization.text)
         }

@@ -42,7 +42,10 @@ package final class Desk: Sendable {
     ) async throws -> Answer {
         try actor.require(permission)
         return try await write { transaction in
-            try work(Act(desk: self, actor: actor, transaction: transaction, now: self.clock.now()))
+            let now = self.clock.now()
+            let actor = try actor.lookedAtAgain(now, transaction.connection)
+            try actor.require(permission)
+            return try work(Act(desk: self, actor: actor, transaction: transaction, now: now))
         }
     }
 
@@ -52,7 +55,10 @@ package final class Desk: Sendable {
         _ work: @escaping @Sendable (any Connection) throws -> Answer
     ) async throws -> Answer {
         try actor.require(permission)
-        return try await read(work)
+        return try await read { connection in
+            try actor.lookedAtAgain(self.clock.now(), connection).require(permission)
+            return try work(connection)
+        }
     }
 
     /// Runs a transaction in which nobody acts who is known yet.
@@ -168,6 +174,32 @@ package struct Actor: Sendable {
     /// - Throws: ``OperationError/forbidden(_:)`` unless the role allows it.
     package func require(_ permission: Permission) throws(OperationError) {
         guard may(permission) else { throw .forbidden(permission) }
+    }
+}
+
+extension Actor {
+    /// The actor as of now, inside the transaction that acts: a request takes time to come in, and meanwhile its sender may have been
+    /// demoted, blocked or removed, or the token or session ended.
+    ///
+    /// - Throws: ``OperationError/unauthenticated`` if nobody speaks for the account any more.
+    fileprivate func lookedAtAgain(_ now: Timestamp, _ connection: any Connection) throws -> Actor {
+        if let token {
+            guard let found = try TokenTable(connection).find(token, in: organization)?.token, found.state.isActive,
+                found.expiresAt.map({ $0 > now }) ?? false
+            else { throw OperationError.unauthenticated }
+        } else if let session {
+            guard let found = try SessionTable(connection).find(session), found.endsAt > now else {
+                throw OperationError.unauthenticated
+            }
+        } else {
+            // Inlet itself, at its installation.
+            return self
+        }
+        guard let membership = try AccountTable(connection).find(account, in: organization)?.membership, membership.mayAct
+        else { throw OperationError.unauthenticated }
+        return Actor(
+            organization: organization, account: account, role: membership.role, token: token, session: session,
+            isAtHome: isAtHome)
     }
 }
 

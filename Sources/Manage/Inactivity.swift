@@ -30,7 +30,10 @@ extension AccountOperations {
     package func confirmSweep(_ actor: Actor) async throws -> SweepReport {
         try await desk.act(actor, .changeAccounts) { act in
             let own = try OrganizationTable(act.connection).find(act.organization)
-            let report = try Self.sweep([own].compactMap { $0 }, at: act.now, act.desk, act.transaction) { _, _ in .proceed }
+            let role = act.actor.role
+            let report = try Self.sweep(
+                [own].compactMap { $0 }, at: act.now, act.desk, act.transaction, who: { role.mayManage($0.role) },
+                verdict: { _, _ in .proceed })
             try act.record(
                 .accountSweepConfirm, act.organization.text, ["deactivated": "\(report.deactivated.count)"])
             return report
@@ -39,6 +42,7 @@ extension AccountOperations {
 
     private static func sweep(
         _ organizations: [Organization], at now: Timestamp, _ desk: Desk, _ transaction: Transaction,
+        who isMeant: (Membership) -> Bool = { _ in true },
         verdict: (_ active: Int, _ due: Int) -> SweepGuard.Verdict
     ) throws -> SweepReport {
         var report = SweepReport()
@@ -46,7 +50,9 @@ extension AccountOperations {
             grouping: try AccountTable(transaction.connection).allMemberships(), by: \.organization)
         for organization in organizations {
             let active = memberships[organization.id, default: []].filter(\.state.isActive)
-            let due = active.filter { organization.inactivity.hasLapsed(lastActivityAt: $0.lastActivityAt, now: now) }
+            let due = active.filter {
+                isMeant($0) && organization.inactivity.hasLapsed(lastActivityAt: $0.lastActivityAt, now: now)
+            }
             if case .hold(let reason) = verdict(active.count, due.count) {
                 if !due.isEmpty { report.held[organization.id] = reason }
                 continue

@@ -148,7 +148,7 @@ package struct Installation: Sendable {
             let token = try TokenOperations.issue(.management, owner: owner.account.id, terms, act)
             let link =
                 owner.account.kind == .person
-                ? try AccountOperations.link(.passwordReset, for: owner.account.id, role: nil, act) : nil
+                ? try AccountOperations.link(.passwordReset, for: owner.account.id, role: nil, isByRule: true, act) : nil
             return Recovered(login: owner.account.login, managementToken: token.secret, link: link)
         }
     }

@@ -41,6 +41,8 @@ package final class KeyOperations: Sendable {
         try actor.require(.manageInstallation)
         try begin()
         defer { end() }
+        // The file comes before the transaction that looks again who acts, so that is done here too.
+        try await desk.look(actor, .manageInstallation) { _ in }
         let ring = desk.keys.ring
         let key = MasterKey.random(number: (ring.keys.last?.number ?? 0) + 1)
         let grown = ring.adding(key)
@@ -69,14 +71,19 @@ package final class KeyOperations: Sendable {
         guard let shrunk = ring.removing(number) else {
             throw OperationError.conflict(code: "key_current", "This is the key in use. Make a new one first.")
         }
-        try await rewrap()
         try await desk.act(actor, .manageInstallation) { act in
+            try Self.rewrap(under: ring, act.connection)
             let left = try TokenTable(act.connection).countsByKey()[number, default: 0]
-            guard force || left == 0 else {
+            let sessions = try SessionTable(act.connection).list(underKey: number).filter { $0.endsAt > act.now }.count
+            let links = try CredentialTable(act.connection).openLinks(underKey: number, now: act.now)
+            guard force || (left == 0 && sessions == 0 && links == 0) else {
                 throw OperationError.conflict(
                     code: "key_in_use",
-                    "\(left) secrets were not used since the key was replaced and would end. Rotate those tokens, or force it.")
+                    "\(left) secrets, \(sessions) sessions and \(links) one-time links were not used since the key was replaced "
+                        + "and would end. Rotate those tokens and wait for the rest, or force it.")
             }
+            try SessionTable(act.connection).endAll(underKey: number)
+            try CredentialTable(act.connection).dropLinks(underKey: number)
             for token in Set(try TokenTable(act.connection).dropSecrets(underKey: number)) {
                 act.transaction.announce(.token(token))
             }
@@ -85,7 +92,12 @@ package final class KeyOperations: Sendable {
         }
         // In this order: a kill in between leaves a key in the file that the next start takes out.
         desk.keys.replace(with: shrunk)
-        try reportingFile { try persist(shrunk) }
+        do {
+            try persist(shrunk)
+        } catch {
+            throw OperationError.conflict(
+                code: "key_file", "The key is given up, but its file could not be written; the next start takes it out. (\(error))")
+        }
     }
 
     /// Finishes at the start of the server what a kill interrupted.
@@ -127,19 +139,21 @@ package final class KeyOperations: Sendable {
     // Sealed values are few: one for each person with a second factor, and one more.
     private func rewrap() async throws {
         let ring = desk.keys.ring
-        try await desk.write { transaction in
-            let installation = InstallationTable(transaction.connection)
-            if let bytes = try installation.value(.auditRoot) {
-                let sealed = SealedText(bytes: bytes)
-                if sealed.keyNumber != ring.current.number, let new = ring.rewrapped(sealed, for: Desk.auditRootPurpose) {
-                    try installation.set(.auditRoot, new.bytes)
-                }
+        try await desk.write { try Self.rewrap(under: ring, $0.connection) }
+    }
+
+    private static func rewrap(under ring: KeyRing, _ connection: any Connection) throws {
+        let installation = InstallationTable(connection)
+        if let bytes = try installation.value(.auditRoot) {
+            let sealed = SealedText(bytes: bytes)
+            if sealed.keyNumber != ring.current.number, let new = ring.rewrapped(sealed, for: Desk.auditRootPurpose) {
+                try installation.set(.auditRoot, new.bytes)
             }
-            let people = CredentialTable(transaction.connection)
-            for (account, sealed) in try people.sealedFactors() where sealed.keyNumber != ring.current.number {
-                if let new = ring.rewrapped(sealed, for: PersonOperations.secondFactorPurpose(account)) {
-                    try people.rewrap(new, of: account)
-                }
+        }
+        let people = CredentialTable(connection)
+        for (account, sealed) in try people.sealedFactors() where sealed.keyNumber != ring.current.number {
+            if let new = ring.rewrapped(sealed, for: PersonOperations.secondFactorPurpose(account)) {
+                try people.rewrap(new, of: account)
             }
         }
     }

@@ -100,9 +100,13 @@ package struct PersonOperations: Sendable {
 
     /// Changes the actor's own password; the other sessions end.
     package func changePassword(_ password: String, to new: String, _ actor: Actor) async throws {
-        let login = try await prove(password, actor)
+        let (login, proven) = try await prove(password, actor)
         let hash = try await Passwords().hash(new, login: login, field: "new_password")
         try await desk.act(actor, .useOwnAccount) { act in
+            // A reset meanwhile goes before.
+            guard try CredentialTable(act.connection).proof(of: act.actor.account)?.passwordHash == proven else {
+                throw OperationError.invalid(field: "password", "is wrong.")
+            }
             try CredentialTable(act.connection).setPassword(of: act.actor.account, hash: hash)
             try SessionTable(act.connection).endAll(of: act.actor.account, in: nil, except: act.actor.session)
             try act.record(.accountPasswordSet, act.actor.account.text, ["by": "password"])
@@ -120,7 +124,7 @@ package struct PersonOperations: Sendable {
     }
 
     package func offerSecondFactor(password: String, _ actor: Actor) async throws -> SecondFactor {
-        let login = try await prove(password, actor)
+        let (login, _) = try await prove(password, actor)
         let secret = TimeCodeSecret.random()
         return try await desk.act(actor, .useOwnAccount) { act in
             let account = act.actor.account
@@ -208,12 +212,27 @@ package struct PersonOperations: Sendable {
     // MARK: Helpers of the above
 
     private static func link(
-        _ digests: [SecretDigest], _ now: Timestamp, _ connection: any Connection
+        _ digests: [KeyedDigest], _ now: Timestamp, _ connection: any Connection
     ) throws -> OneTimeLink? {
-        for digest in digests {
-            if let link = try CredentialTable(connection).link(digest) { return link.expiresAt > now ? link : nil }
+        for keyed in digests {
+            guard let link = try CredentialTable(connection).link(keyed.digest) else { continue }
+            return try link.expiresAt > now && isBacked(link, connection) ? link : nil
         }
         return nil
+    }
+
+    /// Whether who made a link may still do what it is for: a link must not outlive its maker's role, nor open what has risen above it.
+    private static func isBacked(_ link: OneTimeLink, _ connection: any Connection) throws -> Bool {
+        guard let issuer = link.issuer else { return true }
+        let table = AccountTable(connection)
+        guard let maker = try table.find(issuer, in: link.organization)?.membership, maker.mayAct,
+            maker.role.allows(.changeAccounts)
+        else { return false }
+        if let role = link.role { return maker.role.mayManage(role) }
+        guard let target = try table.find(link.account, in: link.organization)?.membership, !target.state.isDeleted else {
+            return false
+        }
+        return maker.role.mayManage(target.role)
     }
 
     private static func places(of account: ID<Account>, _ connection: any Connection) throws -> [Place] {
@@ -226,8 +245,8 @@ package struct PersonOperations: Sendable {
 
     /// Checks the actor's password again, before something that must not be done by whoever finds the screen unlocked.
     ///
-    /// - Returns: the login.
-    private func prove(_ password: String, _ actor: Actor) async throws -> String? {
+    /// - Returns: the login, and the hash that the password was checked against.
+    private func prove(_ password: String, _ actor: Actor) async throws -> (login: String?, hash: String?) {
         let (login, hash) = try await desk.look(actor, .useOwnAccount) { connection in
             (
                 try AccountTable(connection).find(actor.account, in: actor.organization)?.account.login,
@@ -243,7 +262,7 @@ package struct PersonOperations: Sendable {
             throw OperationError.invalid(field: "password", "is wrong.")
         }
         Self.throttle.succeed(keys)
-        return login
+        return (login, hash)
     }
 
     // Only who has a session or a token of the account gets this far, so one count for all desks does no harm.

@@ -25,7 +25,7 @@ package final class SignIn: Sendable {
         let digests = desk.keys.digests(of: secret)
         let now = desk.clock.now()
         let found = try await desk.read { connection -> (Actor, SecretDigest)? in
-            for digest in digests {
+            for digest in digests.map(\.digest) {
                 guard let (token, record) = try TokenTable(connection).find(digest) else { continue }
                 guard token.state.isActive, token.expiresAt.map({ $0 > now }) ?? false, !record.hasEnded(at: now),
                     token.allows(from: address),
@@ -37,7 +37,8 @@ package final class SignIn: Sendable {
             return nil
         }
         guard let (actor, digest) = found else { throw OperationError.unauthenticated }
-        noteUse(of: digest, newer: digest == digests.first ? nil : digests.first, by: actor, from: address, at: now)
+        let newer = digest == digests.first?.digest ? nil : digests.first
+        noteUse(of: digest, newer: newer, by: actor, from: address, at: now)
         return actor
     }
 
@@ -51,7 +52,7 @@ package final class SignIn: Sendable {
         let digests = desk.keys.digests(of: secret)
         let now = desk.clock.now()
         let found = try await desk.read { connection -> (Actor, Session)? in
-            for digest in digests {
+            for digest in digests.map(\.digest) {
                 guard let session = try SessionTable(connection).find(digest) else { continue }
                 guard session.endsAt > now,
                     let member = try AccountTable(connection).find(session.account, in: session.organization),
@@ -62,7 +63,7 @@ package final class SignIn: Sendable {
             return nil
         }
         guard let (actor, session) = found else { throw OperationError.unauthenticated }
-        noteUse(of: session, at: now)
+        noteUse(of: session, newer: session.digest == digests.first?.digest ? nil : digests.first, at: now)
         return actor
     }
 
@@ -131,26 +132,44 @@ package final class SignIn: Sendable {
         let login = attempt.login.utf8.count <= 100 ? attempt.login.lowercased() : ""
         let now = desk.clock.now()
         let (account, proof, device) = try await lookUp(login, attempt.device)
-        let keys = Throttle.keys(login: login, address: attempt.address, device: device)
+        let keys = Throttle.keys(who: account?.id.text ?? login, address: attempt.address, device: device)
         try throttle.begin(keys, now: now)
         guard
             try await Passwords().matches(attempt.password, hash: proof?.passwordHash, isKnown: device != nil),
             let account, let proof
         else { throw OperationError.signInFailed(code: "sign_in_failed", "Login or password is wrong.") }
         let knownDevice = device.flatMap { _ in attempt.device }
-        let started = try await desk.write { [self] transaction in
-            try checkSecondFactor(attempt.code, proof, of: account.id, now, transaction.connection)
-            return try begin(account, attempt, knownDevice: knownDevice, now, transaction)
+        let factorKeys = proof.secondFactor == nil || attempt.code == nil ? [] : Throttle.keys(secondFactorOf: account.id)
+        try throttle.begin(factorKeys, now: now)
+        do {
+            let started = try await desk.write { [self] transaction in
+                try checkSecondFactor(attempt.code, proof, of: account.id, now, transaction.connection)
+                return try begin(account, attempt, knownDevice: knownDevice, now, transaction)
+            }
+            throttle.succeed(keys + factorKeys)
+            return started
+        } catch OperationError.signInFailed(let code, let words) {
+            if !factorKeys.isEmpty, code == "second_factor_required" { try await noteWrongCode(account.id, attempt, now) }
+            throw OperationError.signInFailed(code: code, words)
         }
-        throttle.succeed(keys)
-        return started
+    }
+
+    // Whoever gets this far has the password, so the person should learn of it.
+    private func noteWrongCode(_ account: ID<Account>, _ attempt: Attempt, _ now: Timestamp) async throws {
+        try await desk.write { [desk] transaction in
+            for membership in try AccountTable(transaction.connection).memberships(of: account) {
+                try desk.record(
+                    .sessionSecondFactorFailed, account.text, ["address": attempt.address], in: membership.organization,
+                    by: account, with: nil, at: now, transaction.connection)
+            }
+        }
     }
 
     private func lookUp(
         _ login: String, _ device: String?
     ) async throws -> (Account?, CredentialTable.Proof?, device: SecretDigest?) {
         let secret = device.flatMap { Secret($0.utf8) }
-        let digests = secret.map { $0.kind == .device ? desk.keys.digests(of: $0) : [] } ?? []
+        let digests = secret.map { $0.kind == .device ? desk.keys.digests(of: $0).map(\.digest) : [] } ?? []
         return try await desk.read { connection in
             guard let account = try AccountTable(connection).find(login: login) else { return (nil, nil, nil) }
             let table = CredentialTable(connection)
@@ -191,7 +210,7 @@ package final class SignIn: Sendable {
             connection)
         if let device = (started.device.flatMap { Secret($0.utf8) }) {
             // Under the digest it is known by already, if it is.
-            let digests = desk.keys.digests(of: device)
+            let digests = desk.keys.digests(of: device).map(\.digest)
             let table = CredentialTable(connection)
             let known = try digests.first { try table.isKnownDevice($0, of: account.id) }
             if let digest = known ?? digests.first { try table.noteDevice(digest, of: account.id, at: now) }
@@ -242,10 +261,19 @@ package final class SignIn: Sendable {
                     $0.organization.text == organization
                 })
             else { throw OperationError.notFound("organization") }
+            guard organization != actor.organization.text else {
+                throw OperationError.conflict(code: "same_organization", "You act in that organization already.")
+            }
             let membership = try membership(of: actor.account, wanted: organization, connection)
+            guard let old = try SessionTable(connection).find(current), old.endsAt > now,
+                try SessionTable(connection).end(current, of: actor.account)
+            else { throw OperationError.unauthenticated }
+            try desk.record(
+                .sessionEnd, current.text, ["for": "session.start"], in: actor.organization, by: actor.account, with: nil,
+                at: now, connection)
+            // Twelve hours after the password was given it is asked for again, whatever happened in between.
             let started = try open(
-                membership, address: address, userAgent: userAgent, device: nil, now, connection)
-            _ = try SessionTable(connection).end(current, of: actor.account)
+                membership, address: address, userAgent: userAgent, device: nil, createdAt: old.createdAt, now, connection)
             try AccountTable(connection).noteSignIn(of: actor.account, in: membership.organization, at: now)
             try desk.record(
                 .sessionStart, started.session.id.text, ["address": address], in: membership.organization,
@@ -255,14 +283,14 @@ package final class SignIn: Sendable {
     }
 
     private func open(
-        _ membership: Membership, address: String, userAgent: String?, device: String?, _ now: Timestamp,
-        _ connection: any Connection
+        _ membership: Membership, address: String, userAgent: String?, device: String?, createdAt: Timestamp? = nil,
+        _ now: Timestamp, _ connection: any Connection
     ) throws -> Started {
         let secret = Secret.random(.session)
-        let (digest, keyNumber) = desk.keys.digest(of: secret)
+        let keyed = desk.keys.digest(of: secret)
         let session = Session(
-            id: .random(), account: membership.account, organization: membership.organization, digest: digest,
-            keyNumber: keyNumber, createdAt: now, lastUsedAt: now, remoteAddress: address,
+            id: .random(), account: membership.account, organization: membership.organization, digest: keyed.digest,
+            keyNumber: keyed.keyNumber, createdAt: createdAt ?? now, lastUsedAt: now, remoteAddress: address,
             userAgent: userAgent.map { String($0.prefix(200)) })
         try SessionTable(connection).insert(session)
         return Started(
@@ -278,25 +306,27 @@ package final class SignIn: Sendable {
 
     // Without waiting for the disk: who only reads must be served also when the writer is busy or the disk full.
     private func noteUse(
-        of digest: SecretDigest, newer: SecretDigest?, by actor: Actor, from address: String, at now: Timestamp
+        of digest: SecretDigest, newer: KeyedDigest?, by actor: Actor, from address: String, at now: Timestamp
     ) {
         // What stands under an old master key moves at once, so that the key can be given up.
         guard newer != nil || isDue(digest, now) else { return }
-        let keyNumber = desk.keys.currentNumber
         desk.store.enqueueWrite { transaction in
             let table = TokenTable(transaction.connection)
-            try table.noteUse(of: digest, or: newer, at: now, from: address, count: 1)
-            if let newer { _ = try table.rekey(digest, to: newer, keyNumber: keyNumber) }
+            try table.noteUse(of: digest, or: newer?.digest, at: now, from: address, count: 1)
+            if let newer { _ = try table.rekey(digest, to: newer) }
             try AccountTable(transaction.connection).noteTokenUse(by: actor.account, in: actor.organization, at: now)
         } done: { [self] result in
             forget(digest, if: result)
         }
     }
 
-    private func noteUse(of session: Session, at now: Timestamp) {
-        guard now.since(session.lastUsedAt).magnitude >= .seconds(60), isDue(session.digest, now) else { return }
+    private func noteUse(of session: Session, newer: KeyedDigest?, at now: Timestamp) {
+        let isDue = now.since(session.lastUsedAt).magnitude >= .seconds(60) && isDue(session.digest, now)
+        guard newer != nil || isDue else { return }
         desk.store.enqueueWrite { transaction in
-            try SessionTable(transaction.connection).noteUse(of: session.id, at: now)
+            let table = SessionTable(transaction.connection)
+            try table.noteUse(of: session.id, at: now)
+            if let newer { try table.rekey(session.id, to: newer) }
         } done: { [self] result in
             forget(session.digest, if: result)
         }

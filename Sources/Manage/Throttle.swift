@@ -23,16 +23,26 @@ final class Throttle: Sendable {
         /// Attempts that cost nothing.
         let free: Int
         let waitSecondsMax: Int64
+        /// Whether one right attempt clears the count, or is merely not counted itself.
+        var isClearedByOne = true
     }
 
     /// What an attempt is counted under.
-    static func keys(login: String, address: String, device: SecretDigest?) -> [Key] {
+    ///
+    /// - Parameter who: the account's id, or what was given as login if there is none.
+    static func keys(who: String, address: String, device: SecretDigest?) -> [Key] {
         if let device { return [Key(name: "device \(Hex.text(device.bytes))", free: 5, waitSecondsMax: 900)] }
         let network = IPAddress(address)?.throttleKey ?? address
         return [
-            Key(name: "login \(login) \(network)", free: 5, waitSecondsMax: 900),
-            Key(name: "network \(network)", free: 50, waitSecondsMax: 60),
+            Key(name: "login \(who) \(network)", free: 5, waitSecondsMax: 900),
+            // The own account of one who guesses at others must not wipe the slate.
+            Key(name: "network \(network)", free: 50, waitSecondsMax: 60, isClearedByOne: false),
         ]
+    }
+
+    /// What a code of a second factor is counted under, wherever it comes from: only who has the password gets this far.
+    static func keys(secondFactorOf account: ID<Account>) -> [Key] {
+        [Key(name: "factor \(account.text)", free: 5, waitSecondsMax: 900)]
     }
 
     /// Counts an attempt before it is judged, so that many at once are no way around.
@@ -54,7 +64,13 @@ final class Throttle: Sendable {
     /// Forgets the attempts after one that was right.
     func succeed(_ keys: [Key]) {
         buckets.withLock { buckets in
-            for key in keys { buckets[key.name] = nil }
+            for key in keys {
+                if key.isClearedByOne {
+                    buckets[key.name] = nil
+                } else {
+                    buckets[key.name]?.attempts -= 1
+                }
+            }
         }
     }
 

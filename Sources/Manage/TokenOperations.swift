@@ -199,6 +199,8 @@ package struct TokenOperations: Sendable {
             }
             let secret = Secret.random(entry.token.scope.secretKind)
             try TokenTable(act.connection).insert(Self.record(secret, of: entry.token.id, act))
+            try TokenTable(act.connection).dropEnded(
+                of: entry.token.id, now: act.now, keeping: Overlap.endedSecretsMax)
             act.transaction.announce(.token(entry.token.id))
             try act.record(
                 .tokenRotate, entry.token.id.text,
@@ -300,9 +302,9 @@ package struct TokenOperations: Sendable {
     }
 
     private static func record(_ secret: Secret, of token: ID<Token>, _ act: Act) -> SecretRecord {
-        let (digest, keyNumber) = act.desk.keys.digest(of: secret)
+        let keyed = act.desk.keys.digest(of: secret)
         return SecretRecord(
-            digest: digest, token: token, hint: secret.hint, keyNumber: keyNumber, createdAt: act.now)
+            digest: keyed.digest, token: token, hint: secret.hint, keyNumber: keyed.keyNumber, createdAt: act.now)
     }
 
     private static func shown(_ secret: Secret, _ entry: TokenTable.Entry, _ act: Act) throws -> Created {
@@ -400,13 +402,14 @@ package struct TokenOperations: Sendable {
         }
     }
 
-    // A token of the actor; or anybody's, for who may change them all. Through its management tokens nobody touches an account that
+    // An app or management token of the actor; or anybody's, and those that open all webhooks, for who may change them all. Through its management tokens nobody touches an account that
     // is above the own role.
     private static func findOwn(_ id: String, _ act: Act) throws -> TokenTable.Entry {
         let entry = try find(id, in: act.organization, act.connection)
         let owner = entry.token.owner
-        if owner == act.actor.account { return entry }
+        if owner == act.actor.account, entry.token.scope != .api { return entry }
         try act.actor.require(.changeAllTokens)
+        if owner == act.actor.account { return entry }
         if entry.token.scope == .management, let member = try AccountTable(act.connection).find(owner, in: act.organization) {
             try act.requireManaging(member.membership.role)
         }

@@ -17,6 +17,9 @@ package struct RestServer: Sendable {
 
     // Requests are small; what callers of webhooks send goes to the other listener.
     private static let bodyBytesMax = 65_536
+    /// Connections at once; more wait to be taken. Files that the process may have open are set aside for them.
+    package static let connectionsMax = 256
+    private static let bodyTime = Duration.seconds(30)
 
     /// - Parameter trustedProxies: whose word about the caller's address is taken.
     package init(operations: RestOperations, logger: Logger, version: String, trustedProxies: [IPNetwork]) {
@@ -35,7 +38,9 @@ package struct RestServer: Sendable {
         Application(
             router: router(),
             server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(60))),
-            configuration: ApplicationConfiguration(address: .hostname(host, port: port), serverName: "inlet"),
+            configuration: ApplicationConfiguration(
+                address: .hostname(host, port: port), serverName: "inlet",
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
             onServerRunning: { channel in onBound(channel.localAddress?.port ?? port) },
             logger: logger)
     }
@@ -103,17 +108,37 @@ package struct RestServer: Sendable {
         }
         let body: ByteBuffer
         do {
-            body = try await request.body.collect(upTo: Self.bodyBytesMax)
+            body = try await Self.collect(request)
         } catch is NIOTooManyBytesError {
             throw RequestTooLarge()
+        } catch is RequestTooSlow {
+            throw RequestTooSlow()
+        } catch {
+            // The other end went away in the middle; nobody reads what is answered.
+            throw OperationError.invalid(field: "body", "ended too soon.")
         }
         var parameters: [String: String] = [:]
         for (name, value) in context.parameters {
             parameters[String(name)] = value.removingPercentEncoding ?? String(value)
         }
+        for (name, value) in parameters.merging(query, uniquingKeysWith: { $1 }) where value.utf8.contains(0) {
+            throw OperationError.invalid(field: name, "must not hold the character U+0000.")
+        }
         return OpenRequest(
             parameters: parameters, query: query, body: Data(body.readableBytesView), address: address,
             userAgent: request.headers[.userAgent], device: Cookies.value(SessionCookie.device, in: request.headers))
+    }
+
+    private static func collect(_ request: Request) async throws -> ByteBuffer {
+        try await withThrowingTaskGroup(of: ByteBuffer.self) { group in
+            group.addTask { try await request.body.collect(upTo: bodyBytesMax) }
+            group.addTask {
+                try await Task.sleep(for: bodyTime)
+                throw RequestTooSlow()
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? ByteBuffer()
+        }
     }
 
     // MARK: Who asks
@@ -215,6 +240,9 @@ enum Cookies {
 /// A request body over the bound.
 private struct RequestTooLarge: Error {}
 
+/// A request whose body did not come in time.
+private struct RequestTooSlow: Error {}
+
 /// A method that an address does not know.
 private struct MethodNotAllowed: Error {
     let allowed: String
@@ -235,6 +263,8 @@ private struct ProblemMiddleware: RouterMiddleware {
             return response(to: error, context)
         } catch is RequestTooLarge {
             return answer(413, "body_too_large", "A request to the REST API has at most 64 KiB.")
+        } catch is RequestTooSlow {
+            return answer(408, "request_timed_out", "The request did not arrive in time. Send it again, faster.")
         } catch let error as MethodNotAllowed {
             var response = answer(405, "method_not_allowed", "This address knows \(error.allowed).")
             response.headers[.allow] = error.allowed

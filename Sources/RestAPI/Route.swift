@@ -141,6 +141,10 @@ struct OpenRequest: Sendable {
     /// - Parameter mayBeEmpty: whether no body says the same as an object without fields.
     func decode<Value: Decodable>(_ type: Value.Type, fields: Set<String>, mayBeEmpty: Bool = false) throws -> Value {
         let body = mayBeEmpty && body.isEmpty ? Data("{}".utf8) : body
+        // JSON is UTF-8 (RFC 8259, section 8.1). Foundation also reads other codings, whose bytes say nothing about how deep it nests.
+        guard !body.contains(0), String(validating: body, as: UTF8.self) != nil else {
+            throw OperationError.invalid(field: "body", "must be JSON in UTF-8.")
+        }
         guard JSONValue.depth(of: body) <= JSONValue.depthMax else {
             throw OperationError.invalid(field: "body", "nests deeper than \(JSONValue.depthMax) levels.")
         }
@@ -149,6 +153,9 @@ struct OpenRequest: Sendable {
             object = try JSONDecoder().decode(JSONValue.self, from: body)
         } catch {
             throw OperationError.invalid(field: "body", "must be a JSON object; it is no JSON at all.")
+        }
+        guard !object.holdsNUL else {
+            throw OperationError.invalid(field: "body", "must not hold the character U+0000.")
         }
         guard case .object(let given) = object else {
             throw OperationError.invalid(field: "body", "must be a JSON object.")
@@ -161,6 +168,18 @@ struct OpenRequest: Sendable {
             return try Wire.decode(type, from: body)
         } catch let error as DecodingError {
             throw OperationError.invalid(field: error.field, error.expectation)
+        }
+    }
+}
+
+extension JSONValue {
+    /// Whether a text in it holds U+0000, which nothing of ours may.
+    fileprivate var holdsNUL: Bool {
+        switch self {
+        case .null, .bool, .number: false
+        case .text(let text): text.utf8.contains(0)
+        case .array(let list): list.contains(where: \.holdsNUL)
+        case .object(let fields): fields.contains { $0.key.utf8.contains(0) || $0.value.holdsNUL }
         }
     }
 }

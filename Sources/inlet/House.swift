@@ -76,7 +76,7 @@ package struct House: Sendable {
             )
         }
         let roster = try await Roster.open(store)
-        let activity = ActivityBook(keys: keys)
+        let activity = ActivityBook()
         let quota = QuotaBook(day: today, counts: usage)
         let ledger = Ledger(roster: roster, lastID: lastCall)
         load = IngestLoad(

@@ -1,10 +1,17 @@
 import ArgumentParser
+import Foundation
 
 /// The version that this program says it is.
 package let inletVersion = "0.1.0"
 
 @main
 struct Inlet: AsyncParsableCommand {
+    static func main() async {
+        // What Inlet writes is for the account it runs under.
+        umask(0o077)
+        await main(nil)
+    }
+
     static let configuration = CommandConfiguration(
         commandName: "inlet",
         abstract: "A self-hosted front door for webhooks.",

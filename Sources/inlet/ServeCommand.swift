@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import Logging
 import Manage
+import RestAPI
 import ServiceLifecycle
 import Storage
 import Synchronization
@@ -186,8 +187,8 @@ enum Log {
 
 /// How many files and connections the system lets the process have.
 enum OpenFiles {
-    // For the database, the admin listener and what else is open beside callers' connections.
-    private static let reserve = 200
+    // For the admin listener, the database and what else is open beside callers' connections.
+    private static let reserve = 200 + RestServer.connectionsMax
 
     /// Raises the bound as far as the system allows without asking anybody, and takes fewer connections if that is not enough.
     static func raiseBound(for settings: inout Settings, _ logger: Logger) {

@@ -14,13 +14,13 @@ struct Person: Sendable {
     var password: String
 }
 
-/// Tells tasks that go on and on when it is enough.
-final class Flag: Sendable {
+/// Tells tasks to go on for as long as it burns.
+final class Lamp: Sendable {
     private let value = Atomic(true)
 
-    var isUp: Bool { value.load(ordering: .relaxed) }
+    var burns: Bool { value.load(ordering: .relaxed) }
 
-    func lower() {
+    func putOut() {
         value.store(false, ordering: .relaxed)
     }
 }
@@ -140,12 +140,12 @@ extension TestHouse {
         Person(id: made.owner.text, login: made.login, password: made.password)
     }
 
-    /// Makes one call after another for as long as the flag is up, and says how each was answered.
-    func calls(bearer secret: String, whileUp flag: Flag) async throws -> [Int] {
+    /// Makes one call after another for as long as the lamp burns, and says how each was answered.
+    func calls(bearer secret: String, while lamp: Lamp) async throws -> [Int] {
         var statuses: [Int] = []
         repeat {
             statuses.append(try await call(bearer: secret).status)
-        } while flag.isUp
+        } while lamp.burns
         return statuses
     }
 

@@ -47,6 +47,21 @@ import Testing
         }
     }
 
+    @Test func `P8 each webhook has an address of its own, and what is posted there becomes its event alone`() async throws {
+        try await TestHouse.open { house async throws in
+            let (orders, returns) = (
+                try await house.client().createWebhook(NewWebhook(name: "orders")),
+                try await house.client().createWebhook(NewWebhook(name: "returns"))
+            )
+            #expect(orders.url != returns.url && orders.url.hasSuffix("/in/\(orders.id)"))
+
+            let event = try await house.call(orders.id, bearer: house.made.apiToken).event
+
+            #expect(try await house.client().events(webhook: "orders").items.map(\.id) == [event])
+            #expect(try await house.client().events(webhook: "returns").items.isEmpty)
+        }
+    }
+
     @Test func `P9 a caller's tag follows the event, as text or as object, under either name`() async throws {
         try await TestHouse.open { house async throws in
             let tags: [(String, String, JSONValue)] = [

@@ -58,14 +58,14 @@ import Testing
             let heir = try await service(house, "heir")
             let token = leaver.tokens[0]
             let before = try await house.client().token(token)
-            let isMoving = Flag()
+            let isMoving = Lamp()
 
-            async let calls = house.calls(bearer: leaver.secrets[0], whileUp: isMoving)
+            async let calls = house.calls(bearer: leaver.secrets[0], while: isMoving)
             for target in [heir, leaver.id, heir, leaver.id, heir] {
                 let answer = try await house.api(.POST, "tokens/\(token)/transfer", #"{"to":"\#(target)"}"#)
                 #expect(answer.status == 200)
             }
-            isMoving.lower()
+            isMoving.putOut()
 
             let statuses = try await calls
             #expect(!statuses.isEmpty && statuses.allSatisfy { $0 == 202 })

@@ -326,6 +326,24 @@ import Testing
         }
     }
 
+    @Test func `Switching puts off no end of the session, and there is nothing to switch to where one is`() async throws {
+        try await TestHouse.open { house async throws in
+            let elsewhere = try await house.client().createOrganization(NewOrganization(name: "Elsewhere"))
+            let browser = try await house.browser(of: house.firstOwner)
+            let begin = house.clock.now().text
+            let same = try await browser.request(
+                .POST, "sessions/current/organization", #"{"organization":"\#(house.made.organization.text)"}"#)
+            #expect(same.status == 409 && same.problem?.code == "same_organization")
+            house.clock.advance(by: .seconds(1200))
+
+            let switched = try await browser.request(
+                .POST, "sessions/current/organization", #"{"organization":"\#(elsewhere.id)"}"#)
+
+            let session = try Wire.decode(SessionView.self, from: switched.body)
+            #expect(switched.status == 201 && session.createdAt == begin && session.role == "owner")
+        }
+    }
+
     @Test func `Who signs in comes to the organization that is asked for, else to the one of the last time`() async throws {
         try await TestHouse.open { house async throws in
             let person = try await house.person()

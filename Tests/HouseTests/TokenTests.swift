@@ -72,6 +72,22 @@ import Testing
         }
     }
 
+    @Test func `P1 an API token is made with a name and a description, and shows both from then on`() async throws {
+        try await TestHouse.open { house async throws in
+            let answer = try await house.api(
+                .POST, "tokens", #"{"kind":"api","name":" Shop ","description":"Orders of the web shop"}"#)
+            let made = try Wire.decode(TokenView.self, from: answer.body)
+
+            #expect(answer.status == 201 && made.name == "Shop" && made.description == "Orders of the web shop")
+            #expect(made.kind == "api" && made.state == "active" && made.owner == house.made.owner.text)
+            var shown = try await house.client().token(made.id)
+            #expect(shown.name == "Shop" && shown.description == "Orders of the web shop")
+            #expect(shown.secret == nil && shown.header == nil && shown.basic == nil && shown.curl == nil)
+            shown = try #require(try await house.client().tokens().items.first { $0.id == made.id })
+            #expect(shown.hint == made.secret.map { String($0.prefix(9)) })
+        }
+    }
+
     @Test func `P2 a token comes in two formats, and each works on every webhook that accepts it`() async throws {
         try await TestHouse.open { house async throws in
             let token = try await house.client().createToken(NewToken(kind: "api", name: "both"))

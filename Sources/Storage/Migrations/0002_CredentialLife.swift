@@ -76,6 +76,7 @@ extension Migration {
                 organization TEXT NOT NULL REFERENCES organizations (id),
                 account TEXT NOT NULL REFERENCES accounts (id),
                 role TEXT,
+                issuer TEXT,
                 created_at \(dialect: integer) NOT NULL,
                 expires_at \(dialect: integer) NOT NULL
             )\(dialect: strict)

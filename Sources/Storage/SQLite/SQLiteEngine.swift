@@ -319,7 +319,8 @@ extension SQLValue {
         switch self {
         case .null: .null
         case .integer(let integer): integer.databaseValue
-        case .text(let text): text.databaseValue
+        // GRDB hands SQLite a text up to its first NUL, and the rest must not vanish from a comparison.
+        case .text(let text): text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}").databaseValue : text.databaseValue
         case .bytes(let data): data.databaseValue
         }
     }

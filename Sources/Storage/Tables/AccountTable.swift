@@ -119,12 +119,13 @@ package struct AccountTable {
         ).map(Membership.init)
     }
 
-    /// How many active owners an organization has whose access is not blocked.
-    package func activeOwners(in organization: ID<Organization>) throws(StorageError) -> Int64 {
+    /// How many owners an organization has who may act: active or merely idle, and not blocked.
+    package func actingOwners(in organization: ID<Organization>) throws(StorageError) -> Int64 {
         try connection.row(
             """
             SELECT COUNT(*) AS count FROM memberships
-            WHERE organization = \(organization) AND role = 'owner' AND state = 'active' AND sign_in_blocked_at IS NULL
+            WHERE organization = \(organization) AND role = 'owner' AND sign_in_blocked_at IS NULL
+                AND (state = 'active' OR (state = 'inactive' AND state_reason = 'idle'))
             """)?.integer("count") ?? 0
     }
 

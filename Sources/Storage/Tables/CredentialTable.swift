@@ -117,9 +117,10 @@ package struct CredentialTable {
             """)
         try connection.execute(
             """
-            INSERT INTO one_time_links (digest, key_number, purpose, organization, account, role, created_at, expires_at)
+            INSERT INTO one_time_links (digest, key_number, purpose, organization, account, role, issuer, created_at,
+                expires_at)
             VALUES (\(link.digest), \(link.keyNumber), \(link.purpose.rawValue), \(link.organization), \(link.account),
-                \(link.role?.rawValue), \(link.createdAt), \(link.expiresAt))
+                \(link.role?.rawValue), \(link.issuer), \(link.createdAt), \(link.expiresAt))
             """)
     }
 
@@ -129,7 +130,7 @@ package struct CredentialTable {
                 digest: try row.digest("digest"), keyNumber: Int(clamping: try row.integer("key_number")),
                 purpose: try row.word("purpose"), organization: try row.id("organization"), account: try row.id("account"),
                 role: try row.optionalText("role").flatMap(Role.init(rawValue:)),
-                createdAt: try row.timestamp("created_at"), expiresAt: try row.timestamp("expires_at"))
+                issuer: try row.optionalText("issuer").map(ID.init(stored:)), createdAt: try row.timestamp("created_at"), expiresAt: try row.timestamp("expires_at"))
         }
     }
 
@@ -144,6 +145,18 @@ package struct CredentialTable {
             """
             DELETE FROM one_time_links WHERE account = \(account) AND purpose IN ('invitation', 'password_reset')
             """)
+    }
+
+    /// How many links under a master key still work.
+    package func openLinks(underKey number: Int, now: Timestamp) throws(StorageError) -> Int64 {
+        try connection.row(
+            "SELECT COUNT(*) AS count FROM one_time_links WHERE key_number = \(number) AND expires_at > \(now)"
+        )?.integer("count") ?? 0
+    }
+
+    /// Drops the links under a master key that is given up.
+    package func dropLinks(underKey number: Int) throws(StorageError) {
+        try connection.execute("DELETE FROM one_time_links WHERE key_number = \(number)")
     }
 
     package func dropExpiredLinks(now: Timestamp) throws(StorageError) {

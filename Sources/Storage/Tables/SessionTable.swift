@@ -21,6 +21,26 @@ package struct SessionTable {
         try connection.row("SELECT * FROM sessions WHERE digest = \(digest)").map(Session.init)
     }
 
+    package func find(_ id: ID<Session>) throws(StorageError) -> Session? {
+        try connection.row("SELECT * FROM sessions WHERE id = \(id)").map(Session.init)
+    }
+
+    /// Keeps a session under a newer master key from now on.
+    package func rekey(_ id: ID<Session>, to new: KeyedDigest) throws(StorageError) {
+        try connection.execute(
+            "UPDATE sessions SET digest = \(new.digest), key_number = \(new.keyNumber) WHERE id = \(id)")
+    }
+
+    /// Sessions under a master key.
+    package func list(underKey number: Int) throws(StorageError) -> [Session] {
+        try connection.rows("SELECT * FROM sessions WHERE key_number = \(number) ORDER BY id").map(Session.init)
+    }
+
+    /// Ends the sessions under a master key that is given up.
+    package func endAll(underKey number: Int) throws(StorageError) {
+        try connection.execute("DELETE FROM sessions WHERE key_number = \(number)")
+    }
+
     /// A person's sessions in all organizations, newest first.
     package func list(of account: ID<Account>) throws(StorageError) -> [Session] {
         try connection.rows(

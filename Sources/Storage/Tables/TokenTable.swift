@@ -80,9 +80,9 @@ package struct TokenTable {
     /// Keeps a secret under a newer master key from now on.
     ///
     /// - Returns: the token it belongs to; `nil` if it is not there under the old digest any more.
-    package func rekey(_ old: SecretDigest, to new: SecretDigest, keyNumber: Int) throws(StorageError) -> ID<Token>? {
+    package func rekey(_ old: SecretDigest, to new: KeyedDigest) throws(StorageError) -> ID<Token>? {
         try connection.row(
-            "UPDATE secrets SET digest = \(new), key_number = \(keyNumber) WHERE digest = \(old) RETURNING token"
+            "UPDATE secrets SET digest = \(new.digest), key_number = \(new.keyNumber) WHERE digest = \(old) RETURNING token"
         )?.id("token")
     }
 
@@ -165,6 +165,16 @@ package struct TokenTable {
             RETURNING token
             """
         ).map { row throws(StorageError) in try row.id("token") }
+    }
+
+    /// Keeps of the secrets of one token that have ended only so many, the last ended ones.
+    package func dropEnded(of token: ID<Token>, now: Timestamp, keeping count: Int) throws(StorageError) {
+        try connection.execute(
+            """
+            DELETE FROM secrets WHERE token = \(token) AND ends_at <= \(now) AND digest NOT IN (
+                SELECT digest FROM secrets WHERE token = \(token) AND ends_at <= \(now)
+                ORDER BY ends_at DESC, created_at DESC, digest LIMIT \(count))
+            """)
     }
 
     private func entries(_ condition: SQL, limit: Int) throws(StorageError) -> [Entry] {
