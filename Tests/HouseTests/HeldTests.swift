@@ -207,7 +207,8 @@ import Testing
 
             #expect(over.status == 401)
             #expect(try await house.client().heldCalls().items.map(\.bodyBytes) == [200_000])
-            #expect(try await house.causes() == ["token_expired", "token_expired"])
+            // The second is refused while the caller still sends, and a client may try again when it is cut off.
+            #expect(try await Set(house.causes()) == ["token_expired"])
             try await Lapse.expiry.end(house, caller)
             let event = try #require(try await house.client().releaseHeldCalls(ReleaseHeld(all: true)).events.first)
             #expect(try await house.client().eventBody(event) == pieces.reduce(Data(), +))
