@@ -267,7 +267,7 @@ package struct AccountOperations: Sendable {
             let table = TokenTable(act.connection)
             let entries: [TokenTable.Entry]
             if let wanted {
-                entries = try wanted.map { id in
+                entries = try Set(wanted).sorted().map { id in
                     guard let id = ID<Token>(id), let entry = try table.find(id, in: act.organization),
                         entry.token.owner == source.account.id
                     else { throw OperationError.invalid(field: "tokens", "names one that this account does not have.") }

@@ -96,7 +96,8 @@ package final class KeyOperations: Sendable {
             try persist(shrunk)
         } catch {
             throw OperationError.conflict(
-                code: "key_file", "The key is given up, but its file could not be written; the next start takes it out. (\(error))")
+                code: "key_file",
+                "The key is given up, but its file could not be written; the next start takes it out. (\(error))")
         }
     }
 

@@ -91,7 +91,7 @@ package final class SignIn: Sendable {
         package var password: String
         /// Of the authenticator app, or a recovery code.
         package var code: String?
-        /// The organization to act in; by default the one of the last sign-in.
+        /// The organization to act in; by default the one of the last sign-in, else the one that the person has been in longest.
         package var organization: String?
         /// What the browser kept of an earlier sign-in.
         package var device: String?
@@ -235,7 +235,7 @@ package final class SignIn: Sendable {
         let lastUsed = open.filter { $0.lastSignInAt != nil }.max {
             ($0.lastSignInAt ?? $0.activeSince) < ($1.lastSignInAt ?? $1.activeSince)
         }
-        if let membership = lastUsed ?? open.first { return membership }
+        if let membership = lastUsed ?? open.min(by: { $0.activeSince < $1.activeSince }) { return membership }
         if candidates.contains(where: { $0.signInBlockedAt != nil }) {
             throw OperationError.signInFailed(
                 code: "sign_in_blocked", "An administrator has blocked your access. Your tokens go on working.")

@@ -198,7 +198,9 @@ import Testing
             #expect(try await refused(10) == 2)
             #expect(try await refused(29) == 2)
             #expect(try await refused(nil) == 3)
-            for bad in ["calls/counts", "calls/counts?by=colour", "calls/counts?by=token&days=31", "calls/counts?by=token&days=0"] {
+            for bad in [
+                "calls/counts", "calls/counts?by=colour", "calls/counts?by=token&days=31", "calls/counts?by=token&days=0",
+            ] {
                 #expect(try await house.api(.GET, bad).status == 400, "\(bad)")
             }
         }

@@ -70,9 +70,9 @@ import inlet
         try await TestHouse.open { house async throws in
             let token = try await house.client().createToken(NewToken(kind: "api", name: "busy"))
             let secret = try #require(token.secret)
-            let isGoing = Flag()
-            async let first = house.calls(bearer: secret, whileUp: isGoing)
-            async let second = house.calls(bearer: secret, whileUp: isGoing)
+            let isGoing = Lamp()
+            async let first = house.calls(bearer: secret, while: isGoing)
+            async let second = house.calls(bearer: secret, while: isGoing)
 
             for number in 1...3 {
                 _ = try await house.client().rotateKeys()
@@ -83,12 +83,31 @@ import inlet
                 }
                 try await house.client().retireKey(number)
             }
-            isGoing.lower()
+            isGoing.putOut()
 
             let all = try await first + second
             #expect(all.allSatisfy { $0 == 202 })
             try await house.settle()
             #expect(try await house.client().token(token.id).useCount >= Int64(all.count))
+        }
+    }
+
+    @Test func `A secret that was shown between two rotations ends with neither of the old keys`() async throws {
+        try await TestHouse.open { house async throws in
+            _ = try await house.client().rotateKeys()
+            #expect(try await house.call(bearer: house.made.apiToken).status == 202)
+            _ = try await house.client().rotateKeys()
+            try await house.settle()
+
+            for number in [1, 2] {
+                #expect(try await house.call(bearer: house.made.apiToken).status == 202)
+                _ = try await house.client().status()
+                try await house.settle()
+                try await house.client().retireKey(number)
+            }
+
+            #expect(try await house.call(bearer: house.made.apiToken).status == 202)
+            #expect(try await house.client().keys().items.map(\.secrets) == [2])
         }
     }
 
@@ -112,6 +131,51 @@ import inlet
             #expect(try await house.call(bearer: house.made.apiToken).status == 202)
             #expect(try await house.client().token(unused.id).secrets.isEmpty)
             #expect(try await house.client().rotateToken(unused.id).secret != nil)
+        }
+    }
+
+    @Test func `A key under which a session or an open link stands is not retired; a session moves when it is used`()
+        async throws
+    {
+        try await TestHouse.open { house async throws in
+            let browser = try await house.browser(of: house.firstOwner)
+            let invited = try await house.client().createAccount(
+                NewAccount(kind: "person", name: "Ann", login: "ann@example.com"))
+            _ = try await house.client().rotateKeys()
+            _ = try await house.call(bearer: house.made.apiToken)
+            _ = try await house.client().status()
+            try await house.settle()
+            let retire = { try await house.api(.POST, "keys/1/retire") }
+            #expect(try await retire().problem?.code == "key_in_use")
+            #expect(try await browser.request(.GET, "me").status == 200)
+            try await house.settle()
+            #expect(try await retire().problem?.code == "key_in_use")
+
+            let code = try #require(invited.invitation).code
+            try await house.client("").setPassword(NewPassword(code: code, password: "a good long one"))
+
+            #expect(try await retire().status == 204)
+            #expect(try await browser.request(.GET, "me").status == 200)
+            #expect(try await browser.request(.POST, "webhooks", #"{"name":"w"}"#).status == 201)
+        }
+    }
+
+    @Test func `A forced retirement ends sessions and links under the key too`() async throws {
+        try await TestHouse.open { house async throws in
+            let browser = try await house.browser(of: house.firstOwner)
+            let invited = try await house.client().createAccount(
+                NewAccount(kind: "person", name: "Ann", login: "ann@example.com"))
+            _ = try await house.client().rotateKeys()
+            _ = try await house.client().status()
+            try await house.settle()
+
+            try await house.client().retireKey(1, RetireKey(force: true))
+
+            #expect(try await browser.request(.GET, "me").status == 401)
+            let code = try #require(invited.invitation).code
+            let refused = try await house.request(.POST, "passwords", #"{"code":"\#(code)","password":"a good long one"}"#)
+            #expect(refused.status == 400 && refused.problem?.field == "code")
+            #expect(try await house.client().inviteAgain(invited.id).code != code)
         }
     }
 
@@ -168,7 +232,7 @@ import inlet
             kept.withLock { $0 = factor }
             _ = try await house.client().rotateKeys()
             _ = try await house.call(bearer: house.made.apiToken)
-            _ = try await house.client().status()
+            try await house.client().endSessions(of: factor.0.id)
             try await house.settle()
             try await house.client().retireKey(1)
             try await expectAllGood(house, factor)

@@ -92,11 +92,11 @@ private enum PermissionPage {
             | yes | done, or refused with 409 for the state of the thing; never for who asks |
             | 401 | nobody is known to ask |
             | 403 | the role lacks the permission |
-            | 409 | only the person itself may |
             | 404 | there is no such thing for who asks: it is another organization's, or another person's session |
+            | 409 | only the person itself may |
 
-            Where a path has an `{id}`, it names a thing of the first organization: a token that the one who asks owns, a session of
-            one's own, an account that is a viewer.
+            Where a path has an `{id}`, it names a thing of the first organization: a token that the one who asks owns, a
+            session of one's own, an account that is a viewer.
 
             """
         return

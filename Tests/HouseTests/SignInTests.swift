@@ -78,7 +78,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "short", String(repeating: "long ", count: 26), "password1", "Qwertyuiop", "aaaaaaaaaaaa", "123456789", "ann.berg", "ann.berg99",
+        "short", String(repeating: "long ", count: 26), "password1", "Qwertyuiop", "aaaaaaaaaaaa", "123456789", "ann.berg",
+        "ann.berg99",
     ])
     func `A weak password is refused, and the link stays open for a better one`(password: String) async throws {
         try await TestHouse.open { house async throws in
@@ -328,8 +329,8 @@ import Testing
 
     @Test func `Switching puts off no end of the session, and there is nothing to switch to where one is`() async throws {
         try await TestHouse.open { house async throws in
-            let elsewhere = try await house.client().createOrganization(NewOrganization(name: "Elsewhere"))
             let browser = try await house.browser(of: house.firstOwner)
+            let elsewhere = try await house.client().createOrganization(NewOrganization(name: "Elsewhere"))
             let begin = house.clock.now().text
             let same = try await browser.request(
                 .POST, "sessions/current/organization", #"{"organization":"\#(house.made.organization.text)"}"#)

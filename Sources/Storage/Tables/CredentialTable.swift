@@ -130,7 +130,8 @@ package struct CredentialTable {
                 digest: try row.digest("digest"), keyNumber: Int(clamping: try row.integer("key_number")),
                 purpose: try row.word("purpose"), organization: try row.id("organization"), account: try row.id("account"),
                 role: try row.optionalText("role").flatMap(Role.init(rawValue:)),
-                issuer: try row.optionalText("issuer").map(ID.init(stored:)), createdAt: try row.timestamp("created_at"), expiresAt: try row.timestamp("expires_at"))
+                issuer: try row.optionalText("issuer").map(ID.init(stored:)), createdAt: try row.timestamp("created_at"),
+                expiresAt: try row.timestamp("expires_at"))
         }
     }
 
