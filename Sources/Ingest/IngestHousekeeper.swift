@@ -11,6 +11,7 @@ package struct IngestHousekeeper: Service {
     private let ledger: Ledger
     private let load: IngestLoad
     private let logger: Logger
+    private let turn = Turn()
 
     package init(
         store: Store, activity: ActivityBook, quota: QuotaBook, ledger: Ledger, load: IngestLoad, logger: Logger
@@ -25,24 +26,26 @@ package struct IngestHousekeeper: Service {
 
     package func run() async throws {
         try? await cancelWhenGracefulShutdown {
-            var turn = 0
+            var round = 0
             while !Task.isCancelled {
                 try await Task.sleep(for: .milliseconds(250))
-                turn += 1
-                await flushLedger()
-                if turn.isMultiple(of: 4) {
+                round += 1
+                await turn.take { await flushLedger() }
+                if round.isMultiple(of: 4) {
                     load.lookAtDisk()
-                    await flushActivity()
+                    await turn.take { await flushActivity() }
                 }
             }
         }
         await flush()
     }
 
-    /// Writes everything down now.
+    /// Writes everything down now; what is being written at the moment is on disk too when this returns.
     package func flush() async {
-        await flushLedger()
-        await flushActivity()
+        await turn.take {
+            await flushLedger()
+            await flushActivity()
+        }
     }
 
     private func flushLedger() async {
@@ -60,5 +63,19 @@ package struct IngestHousekeeper: Service {
         } catch {
             logger.error(message, metadata: ["error": "\(error)"])
         }
+    }
+}
+
+/// Lets one flush after the other through.
+private actor Turn {
+    private var last: Task<Void, Never>?
+
+    func take(_ work: @escaping @Sendable () async -> Void) async {
+        let next = Task { [last] in
+            await last?.value
+            await work()
+        }
+        last = next
+        await next.value
     }
 }

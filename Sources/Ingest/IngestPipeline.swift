@@ -237,14 +237,15 @@ package struct IngestPipeline: Sendable {
             throw unattributed(.malformedCredential, webhook)
         }
         let digests = keys.digests(of: presented.secret)
-        for keyed in digests {
-            guard let standing = roster.standing(of: keyed.digest) else { continue }
+        if let (keyed, standing) = roster.standing(ofAny: digests) {
             let identity = AuthorizationMemo.Identity(
                 method: presented.method, digest: keyed.digest, newer: keyed == digests.first ? nil : digests.first,
                 user: presented.user)
             memo = AuthorizationMemo(value: authorization, identity: identity, keyGeneration: keyGeneration)
             return (identity, standing)
         }
+        // It may have moved to a master key that came meanwhile.
+        guard keys.generation == keyGeneration else { return try identify(authorization, memo: &memo, at: webhook) }
         let opensIngest = presented.secret.kind == .app || presented.secret.kind == .api
         throw unattributed(opensIngest ? .unknownToken : .wrongKindOfToken, webhook)
     }

@@ -25,6 +25,18 @@ package final class Roster: CredentialObserver {
                 digests[id, default: []].append(secret.digest)
             }
         }
+
+        func standing(of digest: SecretDigest) -> Standing? {
+            guard let holder = tokens[digest] else { return nil }
+            let token = holder.token
+            let organization = organizations[token.organization]
+            let member = MemberKey(organization: token.organization, account: token.owner)
+            return Standing(
+                token: token, secretEndsAt: holder.endsAt,
+                // An owner who is no member any more opens nothing.
+                owner: members[member] ?? .deleted(at: token.createdAt),
+                dailyQuota: organization?.dailyQuota, holdsCalls: organization?.holdsCalls ?? false)
+        }
     }
 
     /// Whom a secret belongs to.
@@ -92,16 +104,16 @@ package final class Roster: CredentialObserver {
     }
 
     func standing(of digest: SecretDigest) -> Standing? {
+        state.withLock { $0.standing(of: digest) }
+    }
+
+    /// The first of one secret's digests that is known. Looked for in one step, for a secret moves from one to another.
+    func standing(ofAny digests: [KeyedDigest]) -> (KeyedDigest, Standing)? {
         state.withLock { state in
-            guard let holder = state.tokens[digest] else { return nil }
-            let token = holder.token
-            let organization = state.organizations[token.organization]
-            let member = MemberKey(organization: token.organization, account: token.owner)
-            return Standing(
-                token: token, secretEndsAt: holder.endsAt,
-                // An owner who is no member any more opens nothing.
-                owner: state.members[member] ?? .deleted(at: token.createdAt),
-                dailyQuota: organization?.dailyQuota, holdsCalls: organization?.holdsCalls ?? false)
+            for keyed in digests {
+                if let standing = state.standing(of: keyed.digest) { return (keyed, standing) }
+            }
+            return nil
         }
     }
 

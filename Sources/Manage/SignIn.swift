@@ -22,6 +22,7 @@ package final class SignIn: Sendable {
     /// - Throws: ``OperationError/unauthenticated`` whatever the reason.
     package func actor(presenting text: String, from address: String) async throws -> Actor {
         guard let secret = Secret(text.utf8), secret.kind == .management else { throw OperationError.unauthenticated }
+        let keyGeneration = desk.keys.generation
         let digests = desk.keys.digests(of: secret)
         let now = desk.clock.now()
         let found = try await desk.read { connection -> (Actor, SecretDigest)? in
@@ -36,7 +37,11 @@ package final class SignIn: Sendable {
             }
             return nil
         }
-        guard let (actor, digest) = found else { throw OperationError.unauthenticated }
+        guard let (actor, digest) = found else {
+            // It may have moved to a master key that came meanwhile.
+            guard desk.keys.generation == keyGeneration else { return try await self.actor(presenting: text, from: address) }
+            throw OperationError.unauthenticated
+        }
         let newer = digest == digests.first?.digest ? nil : digests.first
         noteUse(of: digest, newer: newer, by: actor, from: address, at: now)
         return actor
@@ -49,6 +54,7 @@ package final class SignIn: Sendable {
     package func actor(session text: String, csrf: CSRFProof) async throws -> Actor {
         guard let secret = Secret(text.utf8), secret.kind == .session else { throw OperationError.unauthenticated }
         if case .given(let token) = csrf, token != Self.csrfToken(secret) { throw OperationError.unauthenticated }
+        let keyGeneration = desk.keys.generation
         let digests = desk.keys.digests(of: secret)
         let now = desk.clock.now()
         let found = try await desk.read { connection -> (Actor, Session)? in
@@ -62,7 +68,10 @@ package final class SignIn: Sendable {
             }
             return nil
         }
-        guard let (actor, session) = found else { throw OperationError.unauthenticated }
+        guard let (actor, session) = found else {
+            guard desk.keys.generation == keyGeneration else { return try await self.actor(session: text, csrf: csrf) }
+            throw OperationError.unauthenticated
+        }
         noteUse(of: session, newer: session.digest == digests.first?.digest ? nil : digests.first, at: now)
         return actor
     }

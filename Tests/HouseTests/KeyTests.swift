@@ -66,13 +66,15 @@ import inlet
         }
     }
 
-    @Test func `While secrets move no call is refused and each is counted`() async throws {
+    @Test func `While secrets move no call and no request is refused, and each call is counted`() async throws {
         try await TestHouse.open { house async throws in
             let token = try await house.client().createToken(NewToken(kind: "api", name: "busy"))
             let secret = try #require(token.secret)
             let isGoing = Lamp()
             async let first = house.calls(bearer: secret, while: isGoing)
             async let second = house.calls(bearer: secret, while: isGoing)
+            async let third = looks(house, while: isGoing)
+            async let fourth = looks(house, while: isGoing)
 
             for number in 1...3 {
                 _ = try await house.client().rotateKeys()
@@ -87,6 +89,7 @@ import inlet
 
             let all = try await first + second
             #expect(all.allSatisfy { $0 == 202 })
+            #expect(try await (third + fourth).allSatisfy { $0 == 200 })
             try await house.settle()
             #expect(try await house.client().token(token.id).useCount >= Int64(all.count))
         }
@@ -341,6 +344,14 @@ import inlet
     }
 
     // MARK: Helpers of the above
+
+    private func looks(_ house: TestHouse, while lamp: Lamp) async throws -> [Int] {
+        var statuses: [Int] = []
+        repeat {
+            statuses.append(try await house.api(.GET, "me").status)
+        } while lamp.burns
+        return statuses
+    }
 
     private func secondFactor(_ house: TestHouse) async throws -> (Person, Authenticator) {
         let person = try await house.person()
