@@ -185,12 +185,7 @@ package struct EventOperations: Sendable {
                 return reference
             }
         }
-        let token = try query.token.map { text in
-            guard let id = ID<Token>(text) else {
-                throw OperationError.invalid(field: "token", "must be the id of a token, `tok_…`.")
-            }
-            return id
-        }
+        let token = try query.token.map { try TokenOperations.id($0) }
         return CallFilter(webhook: webhook, token: token, cause: query.cause, from: query.from, to: query.to)
     }
 

@@ -166,11 +166,6 @@ package struct HeldOperations: Sendable {
     ) throws -> HeldTable.Filter {
         HeldTable.Filter(
             webhook: try webhook.map { try WebhookOperations.find($0, in: organization, connection).id },
-            token: try token.map { text in
-                guard let id = ID<Token>(text) else {
-                    throw OperationError.invalid(field: "token", "must be the id of a token, `tok_…`.")
-                }
-                return id
-            })
+            token: try token.map { try TokenOperations.id($0) })
     }
 }

@@ -224,10 +224,6 @@ package final class SignIn: Sendable {
             let known = try digests.first { try table.isKnownDevice($0, of: account.id) }
             if let digest = known ?? digests.first { try table.noteDevice(digest, of: account.id, at: now) }
         }
-        try AccountTable(connection).noteSignIn(of: account.id, in: membership.organization, at: now)
-        try desk.record(
-            .sessionStart, started.session.id.text, ["address": attempt.address], in: membership.organization,
-            by: account.id, with: nil, at: now, connection)
         return started
     }
 
@@ -281,13 +277,8 @@ package final class SignIn: Sendable {
                 .sessionEnd, current.text, ["for": "session.start"], in: actor.organization, by: actor.account, with: nil,
                 at: now, connection)
             // Twelve hours after the password was given it is asked for again, whatever happened in between.
-            let started = try open(
+            return try open(
                 membership, address: address, userAgent: userAgent, device: nil, createdAt: old.createdAt, now, connection)
-            try AccountTable(connection).noteSignIn(of: actor.account, in: membership.organization, at: now)
-            try desk.record(
-                .sessionStart, started.session.id.text, ["address": address], in: membership.organization,
-                by: actor.account, with: nil, at: now, connection)
-            return started
         }
     }
 
@@ -302,6 +293,10 @@ package final class SignIn: Sendable {
             keyNumber: keyed.keyNumber, createdAt: createdAt ?? now, lastUsedAt: now, remoteAddress: address,
             userAgent: userAgent.map { String($0.prefix(200)) })
         try SessionTable(connection).insert(session)
+        try AccountTable(connection).noteSignIn(of: membership.account, in: membership.organization, at: now)
+        try desk.record(
+            .sessionStart, session.id.text, ["address": address], in: membership.organization, by: membership.account,
+            with: nil, at: now, connection)
         return Started(
             session: session, role: membership.role, secret: secret.revealed(), csrfToken: Self.csrfToken(secret),
             device: device)

@@ -254,6 +254,12 @@ package struct TokenOperations: Sendable {
         }
     }
 
+    /// Reads the id by which a listing is narrowed to one token; it need not exist any more.
+    static func id(_ text: String) throws(OperationError) -> ID<Token> {
+        guard let id = ID<Token>(text) else { throw .invalid(field: "token", "must be the id of a token, `tok_…`.") }
+        return id
+    }
+
     // MARK: Inside an act
 
     /// Makes a token inside an act that checked the rest.
