@@ -38,7 +38,7 @@ format: ## lay the code out
 unit: ## Swift tests: rules, storage, the whole server through real sockets
 	@echo "==> Building the tests (the first time takes 4 to 10 minutes, most of it dependencies)"
 	@swift build --build-tests $(CHECKED)
-	@swift test --skip-build
+	@scripts/unit.sh
 
 clients: ## real clients against the real program
 	@echo "==> Real clients"
