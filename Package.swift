@@ -57,7 +57,7 @@ let package = Package(
         .target(
             name: "Ingest",
             dependencies: [
-                "AuthMethods", "Domain", "Storage",
+                "AuthMethods", "Contract", "Domain", "Storage",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

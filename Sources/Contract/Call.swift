@@ -5,7 +5,7 @@ public struct CallView: Codable, Hashable, Sendable {
     /// `accepted` or `refused`.
     public var outcome: String
     public var receivedAt: String
-    /// As the caller wrote it; need not exist.
+    /// As the caller wrote it; need not exist. For a report `/hits`, `/deploys` or `/activations`.
     public var webhook: String?
     public var token: String?
     public var tokenName: String?
@@ -20,11 +20,13 @@ public struct CallView: Codable, Hashable, Sendable {
     public var count: Int64
     /// `held_…` if the call is kept aside, to be released.
     public var held: String?
+    /// Id of the token that a report came with.
+    public var integrationToken: String?
 
     public init(
         id: String, outcome: String, receivedAt: String, webhook: String?, token: String?, tokenName: String?,
         cause: String?, causeAt: String?, status: Int, remoteAddress: String, basicUser: String?, count: Int64,
-        held: String? = nil
+        held: String? = nil, integrationToken: String? = nil
     ) {
         self.id = id
         self.outcome = outcome
@@ -39,6 +41,7 @@ public struct CallView: Codable, Hashable, Sendable {
         self.basicUser = basicUser
         self.count = count
         self.held = held
+        self.integrationToken = integrationToken
     }
 }
 

@@ -9,14 +9,26 @@ public struct OrganizationView: Codable, Hashable, Sendable {
     /// Whether calls with lapsed tokens are kept aside.
     public var holdCalls: Bool
     public var createdAt: String
+    /// Whether a new name for a credential asks for a new secret too.
+    public var renameRegenerates: Bool
+    /// Where warnings are sent to; `{{NAME}}` stands for a secret variable.
+    public var notificationUrl: String?
+    /// Header fields by name, sent with each warning; `{{NAME}}` in a value stands for a secret variable.
+    public var notificationHeaders: [String: String]
 
-    public init(id: String, name: String, inactivityDays: Int?, dailyQuota: Int64?, holdCalls: Bool, createdAt: String) {
+    public init(
+        id: String, name: String, inactivityDays: Int?, dailyQuota: Int64?, holdCalls: Bool, createdAt: String,
+        renameRegenerates: Bool = false, notificationUrl: String? = nil, notificationHeaders: [String: String] = [:]
+    ) {
         self.id = id
         self.name = name
         self.inactivityDays = inactivityDays
         self.dailyQuota = dailyQuota
         self.holdCalls = holdCalls
         self.createdAt = createdAt
+        self.renameRegenerates = renameRegenerates
+        self.notificationUrl = notificationUrl
+        self.notificationHeaders = notificationHeaders
     }
 }
 
@@ -27,15 +39,25 @@ public struct OrganizationEdit: Codable, Sendable {
     public var inactivityDays: Change<Int>
     public var dailyQuota: Change<Int64>
     public var holdCalls: Bool?
+    /// Whether a new name for a credential asks for a new secret too.
+    public var renameRegenerates: Bool?
+    /// Where warnings are sent to; `{{NAME}}` stands for a secret variable.
+    public var notificationUrl: Change<String>
+    /// Header fields by name, which replace all that there are.
+    public var notificationHeaders: [String: String]?
 
     public init(
         name: String? = nil, inactivityDays: Change<Int> = .keep, dailyQuota: Change<Int64> = .keep,
-        holdCalls: Bool? = nil
+        holdCalls: Bool? = nil, renameRegenerates: Bool? = nil, notificationUrl: Change<String> = .keep,
+        notificationHeaders: [String: String]? = nil
     ) {
         self.name = name
         self.inactivityDays = inactivityDays
         self.dailyQuota = dailyQuota
         self.holdCalls = holdCalls
+        self.renameRegenerates = renameRegenerates
+        self.notificationUrl = notificationUrl
+        self.notificationHeaders = notificationHeaders
     }
 }
 

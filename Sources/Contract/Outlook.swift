@@ -4,9 +4,9 @@ public struct OutlookItemView: Codable, Hashable, Sendable {
     public var at: String
     /// Whole days until then, rounded up.
     public var daysLeft: Int64
-    /// `account_lapses`, `token_expires` or `overlap_ends`.
+    /// `account_lapses`, `token_expires`, `overlap_ends` or `activation_expires`.
     public var kind: String
-    /// Id of the account or token.
+    /// Id of the account, token or activation token.
     public var subject: String
     /// Its name.
     public var name: String
@@ -32,9 +32,9 @@ public struct WarningView: Codable, Hashable, Sendable {
     public var id: String
     /// When it was given.
     public var at: String
-    /// `account_lapses`, `token_expires` or `overlap_ends`.
+    /// `account_lapses`, `token_expires`, `overlap_ends` or `activation_expires`.
     public var kind: String
-    /// Id of the account or token.
+    /// Id of the account, token or activation token.
     public var subject: String
     /// Its name.
     public var name: String

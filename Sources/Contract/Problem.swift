@@ -13,9 +13,12 @@ public struct Problem: Codable, Hashable, Sendable {
     public var field: String?
     /// The tokens that stand in the way, with `account_has_tokens`.
     public var tokens: [TokenView]?
+    /// Where a secret variable is used, with `variable_in_use`.
+    public var uses: [String]?
 
     public init(
-        title: String, status: Int, code: String, detail: String, field: String? = nil, tokens: [TokenView]? = nil
+        title: String, status: Int, code: String, detail: String, field: String? = nil, tokens: [TokenView]? = nil,
+        uses: [String]? = nil
     ) {
         type = "about:blank"
         self.title = title
@@ -24,5 +27,6 @@ public struct Problem: Codable, Hashable, Sendable {
         self.detail = detail
         self.field = field
         self.tokens = tokens
+        self.uses = uses
     }
 }

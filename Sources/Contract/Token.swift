@@ -14,10 +14,15 @@ public struct NewToken: Codable, Sendable {
     public var networks: [String]?
     /// No limit when absent.
     public var rateLimitPerMinute: Int64?
+    /// What a management token may do besides: `reveal`, to look at sealed secrets.
+    public var scopes: [String]?
+    /// The actor's own, where a session gives the scope `reveal`.
+    public var password: String?
 
     public init(
         kind: String, webhook: String? = nil, owner: String? = nil, name: String, description: String? = nil,
-        expiresAt: String? = nil, networks: [String]? = nil, rateLimitPerMinute: Int64? = nil
+        expiresAt: String? = nil, networks: [String]? = nil, rateLimitPerMinute: Int64? = nil, scopes: [String]? = nil,
+        password: String? = nil
     ) {
         self.kind = kind
         self.webhook = webhook
@@ -27,6 +32,8 @@ public struct NewToken: Codable, Sendable {
         self.expiresAt = expiresAt
         self.networks = networks
         self.rateLimitPerMinute = rateLimitPerMinute
+        self.scopes = scopes
+        self.password = password
     }
 }
 
@@ -56,9 +63,12 @@ public struct TokenEdit: Codable, Sendable {
 public struct RotateToken: Codable, Sendable {
     /// How long the old secret works too, 0 to 604800; a day when absent.
     public var overlapSeconds: Int64?
+    /// The actor's own, where a session rotates a token with the scope `reveal`.
+    public var password: String?
 
-    public init(overlapSeconds: Int64? = nil) {
+    public init(overlapSeconds: Int64? = nil, password: String? = nil) {
         self.overlapSeconds = overlapSeconds
+        self.password = password
     }
 }
 
@@ -107,13 +117,15 @@ public struct TokenView: Codable, Hashable, Sendable {
     public var basic: String?
     /// A line for the shell that makes a first call; absent for a management token, or if there is no webhook yet.
     public var curl: String?
+    /// What a management token may do besides: `reveal`, to look at sealed secrets. Empty for other tokens.
+    public var scopes: [String]
 
     public init(
         id: String, kind: String, webhook: String? = nil, owner: String, name: String, description: String, state: String,
         inactiveSince: String? = nil, inactiveReason: String? = nil, hint: String, createdAt: String,
         expiresAt: String? = nil, networks: [String], rateLimitPerMinute: Int64? = nil, lastUsedAt: String? = nil,
         lastAddress: String? = nil, useCount: Int64, secrets: [SecretView], secret: String? = nil, header: String? = nil,
-        basic: String? = nil, curl: String? = nil
+        basic: String? = nil, curl: String? = nil, scopes: [String] = []
     ) {
         self.id = id
         self.kind = kind
@@ -137,6 +149,7 @@ public struct TokenView: Codable, Hashable, Sendable {
         self.header = header
         self.basic = basic
         self.curl = curl
+        self.scopes = scopes
     }
 }
 

@@ -102,11 +102,13 @@ package struct RefusedCall: Identified, Sendable {
     package var count: Int64
     /// The call kept aside for it, if one is (N3).
     package var held: OrderedID<HeldCall>?
+    /// The token of a report; a report's `webhook` is the path it was posted to.
+    package var integrationToken: ID<IntegrationToken>?
 
     package init(
         id: OrderedID<RefusedCall>, organization: ID<Organization>?, receivedAt: Timestamp, webhook: String?,
         token: ID<Token>?, cause: String, causeAt: Timestamp?, status: Int, remoteAddress: String, basicUser: String?,
-        count: Int64, held: OrderedID<HeldCall>? = nil
+        count: Int64, held: OrderedID<HeldCall>? = nil, integrationToken: ID<IntegrationToken>? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -120,5 +122,6 @@ package struct RefusedCall: Identified, Sendable {
         self.basicUser = basicUser
         self.count = count
         self.held = held
+        self.integrationToken = integrationToken
     }
 }

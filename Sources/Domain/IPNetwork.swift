@@ -62,6 +62,24 @@ extension IPAddress {
     }
 }
 
+extension IPAddress {
+    /// Whether it is one of the open internet: none that IANA's registries set apart for private, local, special or future use, and none
+    /// that wraps another address.
+    package var isPublic: Bool {
+        if isIPv4 { return !Self.setApart.contains { $0.contains(self) } }
+        return Self.globalUnicast.contains { $0.contains(self) } && !Self.setApart.contains { $0.contains(self) }
+    }
+
+    private static let globalUnicast = ["2000::/3"].compactMap { IPNetwork($0) }
+    private static let setApart = [
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        // Teredo, 6to4 and the like hold an IPv4 address; the rest is for documents and tests.
+        "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+    ].compactMap { IPNetwork($0) }
+}
+
 /// A range of addresses in CIDR notation. An IPv6 network holds no IPv4 address, not even `::/0`.
 package struct IPNetwork: Hashable, Sendable {
     private let first: IPAddress

@@ -22,4 +22,24 @@ package enum Limits {
     /// How long a secret that ended is still told apart from an unknown one.
     package static let endedSecretsKept = Interval.days(30)
     package static let inactivityDaysDefault = 60
+    /// Activation tokens of one credential that work.
+    package static let activationsMax = 100
+    package static let activationLifetimeSeconds: ClosedRange<Int64> = 60...31_536_000
+    package static let credentialsMax = 100
+    package static let applicationsMax = 1_000
+    package static let resourcesMax = 1_000
+    package static let variablesMax = 500
+    /// Objects in one report of hits.
+    package static let reportsPerRequest = 1...1_000
+    package static let hitsMax: Int64 = 1_000_000_000_000
+    package static let urlBytesMax = 2_000
+    /// How old what a report tells of may be, and how far a sender's clock may be ahead.
+    package static let reportAgeMax = Interval.days(7)
+    package static let reportAheadMax = Interval.seconds(300)
+    package static let availabilityPointsMax: Int64 = 2_000
+    package static let measureDays: ClosedRange<Int> = 1...365
+    /// Deploys that one look at the measures reads.
+    package static let measuredDeploysMax = 20_000
+    package static let variableBytes = 1...8_192
+    package static let notificationHeadersMax = 10
 }

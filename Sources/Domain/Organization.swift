@@ -11,10 +11,31 @@ package struct Organization: Identified, Hashable, Sendable {
     /// Whether calls are kept aside that were refused only because a known token or its owner lapsed (N3).
     package var holdsCalls: Bool
     package let createdAt: Timestamp
+    /// Whether renaming an integration credential always makes a new secret (E9).
+    package var renameRegenerates: Bool
+    /// Where the organization's warnings are posted to; `nil` for where the server's go.
+    package var notification: Notification?
+
+    /// An address for warnings; secret variables may stand in it (E11).
+    package struct Notification: Hashable, Sendable {
+        package var url: SecretTemplate
+        /// By the name of the header field.
+        package var headers: [String: SecretTemplate]
+
+        package init(url: SecretTemplate, headers: [String: SecretTemplate] = [:]) {
+            self.url = url
+            self.headers = headers
+        }
+
+        /// The secret variables it uses.
+        package var names: Set<SecretVariableName> {
+            headers.values.reduce(into: url.names) { $0.formUnion($1.names) }
+        }
+    }
 
     package init(
         id: ID<Organization>, name: Label, inactivity: InactivityRule, dailyQuota: Int64?, holdsCalls: Bool = true,
-        createdAt: Timestamp
+        createdAt: Timestamp, renameRegenerates: Bool = false, notification: Notification? = nil
     ) {
         self.id = id
         self.name = name
@@ -22,5 +43,7 @@ package struct Organization: Identified, Hashable, Sendable {
         self.dailyQuota = dailyQuota
         self.holdsCalls = holdsCalls
         self.createdAt = createdAt
+        self.renameRegenerates = renameRegenerates
+        self.notification = notification
     }
 }

@@ -7,12 +7,14 @@ package struct OutlookItem: Hashable, Sendable {
         case tokenExpires = "token_expires"
         /// The old secret of a rotated token stops working (N6).
         case overlapEnds = "overlap_ends"
+        /// An activation token reaches the end of its lifetime (E4).
+        case activationExpires = "activation_expires"
 
         /// How many days ahead warnings are given, farthest first; of 60 days of inactivity these are 45, 53 and 59.
         package var warningDays: [Int64] {
             switch self {
             case .accountLapses: [15, 7, 1]
-            case .tokenExpires, .overlapEnds: [14, 7, 1]
+            case .tokenExpires, .overlapEnds, .activationExpires: [14, 7, 1]
             }
         }
     }
@@ -22,14 +24,15 @@ package struct OutlookItem: Hashable, Sendable {
     /// The public id of the account or token.
     package let subject: String
     package let name: Label
-    package let owner: ID<Account>
+    /// `nil` for what belongs to the organization.
+    package let owner: ID<Account>?
     /// The tokens that stop with it.
     package let tokens: [ID<Token>]
-    /// The last activity, if the end is counted from it.
+    /// The last activity, or the beginning, if the end is counted from it.
     package let activeAt: Timestamp?
 
     package init(
-        at: Timestamp, kind: Kind, subject: String, name: Label, owner: ID<Account>, tokens: [ID<Token>],
+        at: Timestamp, kind: Kind, subject: String, name: Label, owner: ID<Account>?, tokens: [ID<Token>],
         activeAt: Timestamp? = nil
     ) {
         self.at = at

@@ -17,6 +17,14 @@ package enum Permission: String, Sendable, CaseIterable {
     /// Lets calls that were kept aside become events (N3).
     case releaseCalls = "calls.release"
     case readStatus = "status.read"
+    /// Credentials of the organization, applications, resources; never their secrets.
+    case readIntegrations = "integrations.read"
+    case changeIntegrations = "integrations.change"
+    /// Looks at a sealed secret (E7).
+    case revealSecrets = "secrets.reveal"
+    /// Names of secret variables (E11).
+    case readVariables = "variables.read"
+    case changeVariables = "variables.change"
     case readAudit = "audit.read"
     /// The key that proves who wrote the audit log; who has it and the database could forge entries.
     case readAuditKey = "audit.key"
@@ -35,11 +43,12 @@ package enum Role: String, Sendable, CaseIterable {
     package func allows(_ permission: Permission) -> Bool {
         switch permission {
         case .readOrganization, .readWebhooks, .readTokens, .readAccounts, .readEvents, .readCalls, .readStatus,
-            .useOwnAccount:
+            .readIntegrations, .readVariables, .useOwnAccount:
             true
         case .changeWebhooks, .changeOwnTokens:
             self != .viewer
-        case .changeOrganization, .changeAllTokens, .changeAccounts, .releaseCalls, .readAudit:
+        case .changeOrganization, .changeAllTokens, .changeAccounts, .releaseCalls, .readAudit, .changeIntegrations,
+            .revealSecrets, .changeVariables:
             self == .owner || self == .admin
         case .readAuditKey, .manageInstallation:
             self == .owner

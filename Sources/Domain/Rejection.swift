@@ -26,6 +26,12 @@ package enum Rejection: Error, Hashable, Sendable {
     case malformedRequest
     case badContext
     case badDedupeKey
+    /// The body of a report is not what it must be. Field and expectation hold nothing that the caller wrote.
+    case badReport(field: String, expectation: String)
+    /// One resource more than an organization may have (E5).
+    case tooManyResources
+    /// One activation token more than a credential may have (E4).
+    case tooManyActivations
     case methodNotAllowed
     case unknownPath
     case headersTooLarge
@@ -50,7 +56,8 @@ extension Rejection {
             401
         case .tokenOfAnotherWebhook: 403
         case .webhookOfAnotherOrganization, .webhookPaused, .unknownPath: 404
-        case .severalCredentials, .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey: 400
+        case .severalCredentials, .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .badReport: 400
+        case .tooManyResources, .tooManyActivations: 409
         case .methodNotAllowed: 405
         case .requestTimedOut: 408
         case .bodyTooLarge: 413
@@ -69,8 +76,9 @@ extension Rejection {
         case .tokenOfAnotherWebhook: "forbidden"
         case .webhookOfAnotherOrganization, .webhookPaused, .unknownPath: "not_found"
         case .overloaded, .diskNearlyFull, .storageUnavailable, .stopping: "unavailable"
-        case .severalCredentials, .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .methodNotAllowed,
-            .headersTooLarge, .requestTimedOut, .bodyTooLarge, .rateLimited, .quotaUsedUp:
+        case .severalCredentials, .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .badReport,
+            .tooManyResources, .tooManyActivations, .methodNotAllowed, .headersTooLarge, .requestTimedOut,
+            .bodyTooLarge, .rateLimited, .quotaUsedUp:
             cause
         }
     }
@@ -78,11 +86,15 @@ extension Rejection {
     /// What the caller is told to do about it, in one sentence.
     package var advice: String {
         switch status {
-        case 401: "Send the token of this webhook as a Bearer token or as the password of Basic authentication."
+        case 401: "Send the token that opens this address as a Bearer token or as the password of Basic authentication."
         case 403: "This token opens another webhook. Use the token of this one."
-        case 404 where self == .unknownPath: "Post to /in/ followed by the id of a webhook."
+        case 404 where self == .unknownPath: "Post to /in/ followed by the id of a webhook; or to /activations, /hits or /deploys."
         case 404: "There is no such webhook open to this token."
         case 405: "Use POST."
+        case 409 where self == .tooManyResources:
+            "The organization has \(Limits.resourcesMax) resources already. Delete some, or check the name."
+        case 409:
+            "This credential has \(Limits.activationsMax) activation tokens that work already. Revoke some."
         case 408: "The request did not arrive in time. Send it again, faster."
         case 413: "Send a smaller body."
         case 429 where self != .quotaUsedUp:
@@ -116,6 +128,9 @@ extension Rejection {
         case .malformedRequest: "malformed_request"
         case .badContext: "bad_context"
         case .badDedupeKey: "bad_dedupe_key"
+        case .badReport: "bad_report"
+        case .tooManyResources: "too_many_resources"
+        case .tooManyActivations: "too_many_activations"
         case .methodNotAllowed: "method_not_allowed"
         case .unknownPath: "unknown_path"
         case .headersTooLarge: "headers_too_large"
@@ -139,6 +154,11 @@ extension Rejection {
         }
     }
 
+    /// The field of the report that is wrong.
+    package var field: String? {
+        if case .badReport(let field, _) = self { field } else { nil }
+    }
+
     /// Whether somebody can put it right later, so that the call is worth keeping aside: a known token or its owner lapsed (N3).
     package var isLapse: Bool {
         switch self {
@@ -154,8 +174,8 @@ extension Rejection {
             .noCredential, .malformedCredential, .unknownToken, .wrongKindOfToken, .methodNotAccepted, .unknownWebhook,
             .tokenInactive(since: never), .tokenExpired(at: never), .secretEnded(at: never), .ownerInactive(since: never),
             .networkNotAllowed, .tokenOfAnotherWebhook, .webhookOfAnotherOrganization, .webhookPaused, .severalCredentials,
-            .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .methodNotAllowed, .unknownPath, .headersTooLarge,
-            .requestTimedOut, .bodyTooLarge, .rateLimited(perMinute: 0, seconds: 0), .quotaUsedUp, .overloaded,
+            .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .badReport(field: "", expectation: ""),
+            .tooManyResources, .tooManyActivations, .methodNotAllowed, .unknownPath, .headersTooLarge, .requestTimedOut, .bodyTooLarge, .rateLimited(perMinute: 0, seconds: 0), .quotaUsedUp, .overloaded,
             .diskNearlyFull, .storageUnavailable, .stopping,
         ]
         return all.map(\.cause)
@@ -167,6 +187,7 @@ extension Rejection {
         case .tokenInQuery: "Send the token in the Authorization header, never in the address. Rotate it if it was real."
         case .badContext: "Inlet-Context takes at most \(Limits.contextBytesMax) bytes."
         case .badDedupeKey: "Idempotency-Key and webhook-id take one value of 1 to \(Limits.dedupeKeyBytesMax) bytes."
+        case .badReport(let field, let expectation): "`\(field)` \(expectation)"
         default: "Send a well-formed HTTP/1.1 request."
         }
     }

@@ -44,11 +44,13 @@ package struct Token: Identified, Hashable, Sendable {
     package var networks: [IPNetwork]
     /// Calls a minute; `nil` for no limit (N7).
     package var rateLimitPerMinute: Int64?
+    /// Whether sealed secrets may be looked at with it, as far as its owner may (E7); only for a management token.
+    package let mayReveal: Bool
 
     package init(
         id: ID<Token>, organization: ID<Organization>, scope: Scope, owner: ID<Account>, name: Label,
         description: Label, state: Lifecycle, createdAt: Timestamp, expiresAt: Timestamp?, networks: [IPNetwork] = [],
-        rateLimitPerMinute: Int64? = nil
+        rateLimitPerMinute: Int64? = nil, mayReveal: Bool = false
     ) {
         self.id = id
         self.organization = organization
@@ -61,6 +63,7 @@ package struct Token: Identified, Hashable, Sendable {
         self.expiresAt = expiresAt
         self.networks = networks
         self.rateLimitPerMinute = rateLimitPerMinute
+        self.mayReveal = mayReveal
     }
 
     /// Whether it may be used from that address; one that cannot be read is in no network.

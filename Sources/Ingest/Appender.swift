@@ -26,13 +26,45 @@ package struct PendingCall: Sendable {
     }
 }
 
+/// What waits to be kept: a call of a webhook, or a report.
+package enum Pending: Sendable {
+    case call(PendingCall)
+    case report(PendingReport)
+
+    var bodyBytes: Int {
+        switch self {
+        case .call(let call): call.body.count
+        case .report(let report): report.bodyBytes
+        }
+    }
+
+    var organization: ID<Organization> {
+        switch self {
+        case .call(let call): call.admission.organization
+        case .report(let report): report.admission.token.organization
+        }
+    }
+
+    var dailyQuota: Int64? {
+        switch self {
+        case .call(let call): call.admission.dailyQuota
+        case .report(let report): report.admission.dailyQuota
+        }
+    }
+
+    /// How it is refused whatever is in the way.
+    fileprivate var lapse: Rejection? {
+        if case .call(let call) = self { call.admission.lapse } else { nil }
+    }
+}
+
 /// Calls that were handed over together, and whom to tell what became of each.
 package struct PendingBatch: Sendable {
-    let calls: [PendingCall]
+    let calls: [Pending]
     /// Called once, on the writer's thread, with an answer for each call in order. Must be quick.
     let done: @Sendable ([IngestAnswer]) -> Void
 
-    package init(calls: [PendingCall], done: @escaping @Sendable ([IngestAnswer]) -> Void) {
+    package init(_ calls: [Pending], done: @escaping @Sendable ([IngestAnswer]) -> Void) {
         self.calls = calls
         self.done = done
     }
@@ -54,6 +86,7 @@ package final class Appender: Sendable {
     private let heldWeightMax: Int64
     private let ids: OrderedIDs<Event>
     private let heldIDs: Mutex<OrderedIDSource>
+    private let reportIDs: ReportIDs
 
     private struct Queue {
         var batches: [PendingBatch] = []
@@ -98,7 +131,7 @@ package final class Appender: Sendable {
 
     package init(
         store: Store, clock: any WallClock, activity: ActivityBook, quota: QuotaBook, callsQueuedMax: Int,
-        heldWeightMax: Int64, ids: OrderedIDs<Event>, lastHeldID: Int64, logger: Logger
+        heldWeightMax: Int64, ids: OrderedIDs<Event>, lastHeldID: Int64, reportIDs: ReportIDs, logger: Logger
     ) {
         self.store = store
         self.clock = clock
@@ -109,6 +142,7 @@ package final class Appender: Sendable {
         self.heldWeightMax = heldWeightMax
         self.ids = ids
         heldIDs = Mutex(OrderedIDSource(after: lastHeldID))
+        self.reportIDs = reportIDs
     }
 
     /// Queues calls. Their answers come after the commit; at once, if there is no room in the queue.
@@ -121,7 +155,7 @@ package final class Appender: Sendable {
             return nil
         }
         if let verdict {
-            batch.done(batch.calls.map { .refused($0.admission.lapse ?? verdict) })
+            batch.done(batch.calls.map { .refused($0.lapse ?? verdict) })
             return
         }
         askWriter()
@@ -149,7 +183,7 @@ package final class Appender: Sendable {
         store.enqueueWrite { [self] transaction in
             let group = Group(batches: takeGroup(), start: .now())
             taken.withLock { $0 = group }
-            return try keep(group.batches.flatMap { $0.calls }, transaction.connection)
+            return try keep(group.batches.flatMap { $0.calls }, transaction)
         } done: { [self] result in
             // Without a transaction nothing was taken yet; those who wait must hear of it all the same.
             settle(taken.withLock { $0 } ?? Group(batches: takeGroup(), start: .now()), result)
@@ -170,7 +204,7 @@ package final class Appender: Sendable {
             let end = queue.batches.firstIndex { batch in
                 defer {
                     calls += batch.calls.count
-                    for call in batch.calls { bytes += call.body.count }
+                    for call in batch.calls { bytes += call.bodyBytes }
                 }
                 return calls >= Self.groupCallsMax || bytes >= Self.groupBytesMax
             }
@@ -180,13 +214,31 @@ package final class Appender: Sendable {
         }
     }
 
-    private func keep(_ calls: [PendingCall], _ connection: any Connection) throws -> [IngestAnswer] {
+    private func keep(_ calls: [Pending], _ transaction: Transaction) throws -> [IngestAnswer] {
+        let connection = transaction.connection
         let now = clock.now()
         let dedupe = DedupeTable(connection)
         var kept: [(event: Event, body: Data)] = []
         var counts: [ID<Organization>: Int64] = [:]
         kept.reserveCapacity(calls.count)
-        let answers: [IngestAnswer] = try calls.map { call in
+        var keeper = ReportKeeper(transaction, ids: reportIDs, now: now)
+        let answers: [IngestAnswer] = try calls.map { pending in
+            let call: PendingCall
+            switch pending {
+            case .call(let waiting): call = waiting
+            case .report(let report):
+                // Counted as calls are; the quota of the day is asked before, so that a refused report leaves nothing behind.
+                let organization = pending.organization
+                if let dailyQuota = report.admission.dailyQuota {
+                    let used = quota.accepted(in: organization, on: now.day) + counts[organization, default: 0]
+                    guard used < dailyQuota else { return .refused(.quotaUsedUp) }
+                }
+                let answer = try keeper.keep(report)
+                if report.admission.dailyQuota != nil, case .reported(let receipt) = answer, receipt.isNew {
+                    counts[organization, default: 0] += 1
+                }
+                return answer
+            }
             let admission = call.admission
             if let lapse = admission.lapse { return try keepAside(call, lapse, now, connection) }
             let organization = admission.organization
@@ -207,6 +259,7 @@ package final class Appender: Sendable {
             return .accepted(id)
         }
         try EventTable(connection).insert(kept)
+        try keeper.finish()
         for (organization, count) in counts {
             try UsageTable(connection).add(count, on: now.day, in: organization)
         }
@@ -246,7 +299,7 @@ package final class Appender: Sendable {
             // Nothing of this group is on disk, so nobody is told that it is.
             logger.error("calls could not be kept", metadata: ["calls": "\(calls.count)", "error": "\(error)"])
             let rejection: Rejection = (error as? StorageError) == .full ? .diskNearlyFull : .storageUnavailable
-            for batch in group.batches { batch.done(batch.calls.map { .refused($0.admission.lapse ?? rejection) }) }
+            for batch in group.batches { batch.done(batch.calls.map { .refused($0.lapse ?? rejection) }) }
         }
         let gathering = queue.withLock { queue in
             queue.callCount -= calls.count

@@ -34,12 +34,14 @@ package final class ActivityBook: Sendable {
     package init() {}
 
     /// Counts the calls that were kept, or were kept before. A refused call is no activity.
-    func note(_ calls: some Sequence<(PendingCall, IngestAnswer)>, at now: Timestamp) {
+    func note(_ calls: some Sequence<(Pending, IngestAnswer)>, at now: Timestamp) {
         pending.withLock { pending in
-            for (call, answer) in calls {
+            for (waiting, answer) in calls {
+                // A report's use is written with the report.
+                guard case .call(let call) = waiting else { continue }
                 switch answer {
                 case .accepted, .duplicate: break
-                case .held, .refused: continue
+                case .held, .refused, .reported, .activated: continue
                 }
                 let admission = call.admission
                 var key = Key(
@@ -127,14 +129,18 @@ package final class QuotaBook: Sendable {
         state.withLock { $0.day == day ? $0.counts[organization, default: 0] : 0 }
     }
 
-    func add(_ calls: some Sequence<(PendingCall, IngestAnswer)>, on day: Int64) {
+    func add(_ calls: some Sequence<(Pending, IngestAnswer)>, on day: Int64) {
         state.withLock { state in
             if state.day != day { (state.day, state.counts) = (day, [:]) }
             for (call, answer) in calls {
-                guard case .accepted = answer else { continue }
-                let organization = call.admission.organization
+                switch answer {
+                case .accepted: break
+                case .reported(let receipt) where receipt.isNew: break
+                case .reported, .duplicate, .held, .refused, .activated: continue
+                }
+                let organization = call.organization
                 state.counts[organization, default: 0] += 1
-                if call.admission.dailyQuota == nil {
+                if call.dailyQuota == nil {
                     state.unwritten[Entry(organization: organization, day: day), default: 0] += 1
                 }
             }

@@ -60,9 +60,21 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         var isKeptAlive: Bool
     }
 
+    /// What was let in.
+    private enum Admitted {
+        case call(Admission)
+        case report(ReportAdmission)
+
+        /// How it is refused whatever is in the way.
+        var lapse: Rejection? {
+            if case .call(let admission) = self { admission.lapse } else { nil }
+        }
+    }
+
     private struct Request {
         let head: CallHead
-        var admission: Admission
+        var admitted: Admitted
+        let bodyBytesMax: Int
         var manner: Manner
         var body: ByteBuffer?
         var hasher = SHA256()
@@ -243,10 +255,10 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
             return
         }
         let call = CallHead(
-            webhook: target.webhook, query: target.query,
+            webhook: target.place.text, query: target.query,
             headers: CallHeaders(head.headers.map { (name: $0.name, value: $0.value) }), remoteAddress: caller(head),
             receivedAt: now)
-        admit(call, framing, manner, length)
+        admit(call, target.place, framing, manner, length)
     }
 
     private func caller(_ head: HTTPRequestHead) -> String {
@@ -255,12 +267,23 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         return TrustedProxies.caller(peer: remoteAddress, forwarded: hops, trusted: room.settings.trustedProxies)
     }
 
-    private func admit(_ call: CallHead, _ framing: Framing, _ manner: Manner, _ length: Int) {
+    private func admit(
+        _ call: CallHead, _ place: Target.Place, _ framing: Framing, _ manner: Manner, _ length: Int
+    ) {
         do throws(Refusal) {
-            let admission = try room.pipeline.admit(call, bodyBytes: length, memo: &memo)
-            guard room.load.reserve(bytes: length) else { throw Refusal(admission.lapse ?? .overloaded) }
+            let admitted: Admitted
+            let bodyBytesMax: Int
+            switch place {
+            case .webhook:
+                admitted = .call(try room.pipeline.admit(call, bodyBytes: length, memo: &memo))
+                bodyBytesMax = room.settings.bodyBytesMax
+            case .report(let path):
+                admitted = .report(try room.pipeline.admit(path, call, bodyBytes: length))
+                bodyBytesMax = path.bodyBytesMax
+            }
+            guard room.load.reserve(bytes: length) else { throw Refusal(admitted.lapse ?? .overloaded) }
             bytesReserved = length
-            state = .receiving(Request(head: call, admission: admission, manner: manner))
+            state = .receiving(Request(head: call, admitted: admitted, bodyBytesMax: bodyBytesMax, manner: manner))
             if framing.asksToContinue {
                 send("HTTP/1.1 100 Continue\r\n\r\n")
             }
@@ -278,7 +301,7 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         state = .idle
         var request = request
         let total = (request.body?.readableBytes ?? 0) + bytes.readableBytes
-        if total > room.settings.bodyBytesMax {
+        if total > request.bodyBytesMax {
             give(up: request, .bodyTooLarge)
             return
         }
@@ -302,33 +325,56 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
         var request = request
         if room.isDraining { request.manner.isKeptAlive = false }
         do throws(Refusal) {
-            // A credential changed since the head came in: judge again, so that no body outlives a revocation.
-            if !room.pipeline.isCurrent(request.admission) {
-                var none: AuthorizationMemo?
-                request.admission = try room.pipeline.admit(
-                    request.head, bodyBytes: bytesReserved, memo: &none, again: room.clock.now())
-            }
+            try judgeAgain(&request)
         } catch {
             releaseBody()
             room.pipeline.note(error, request.head)
             answer(room.reply(.refused(error.rejection)), request.manner)
             return
         }
-        let body = request.body.flatMap {
-            $0.getData(at: $0.readerIndex, length: $0.readableBytes, byteTransferStrategy: .noCopy)
-        }
-        let call = PendingCall(
-            request.admission, head: request.head, body: body ?? Data(), bodySHA256: Data(request.hasher.finalize()))
+        let body =
+            request.body.flatMap {
+                $0.getData(at: $0.readerIndex, length: $0.readableBytes, byteTransferStrategy: .noCopy)
+            } ?? Data()
         state = .waiting(request.manner)
         // The room goes with the call; whoever settles it gives it back.
-        room.handOver(call, from: number, bytesReserved: bytesReserved)
+        switch request.admitted {
+        case .call(let admission):
+            let call = PendingCall(
+                admission, head: request.head, body: body, bodySHA256: Data(request.hasher.finalize()))
+            room.handOver(call, from: number, bytesReserved: bytesReserved)
+        case .report(let admission):
+            room.handOver(admission, request.head, body: body, from: number, bytesReserved: bytesReserved)
+        }
         bytesReserved = 0
+    }
+
+    // A credential changed since the head came in: judge again, so that no body outlives a revocation.
+    private func judgeAgain(_ request: inout Request) throws(Refusal) {
+        switch request.admitted {
+        case .call(let admission):
+            if room.pipeline.isCurrent(admission) { return }
+            var none: AuthorizationMemo?
+            request.admitted = .call(
+                try room.pipeline.admit(
+                    request.head, bodyBytes: bytesReserved, memo: &none, again: room.clock.now()))
+        case .report(let admission):
+            if room.pipeline.isCurrent(admission) { return }
+            request.admitted = .report(
+                try room.pipeline.admit(
+                    admission.path, request.head, bodyBytes: bytesReserved, again: room.clock.now()))
+        }
     }
 
     private func give(up request: Request, _ reason: Rejection) {
         releaseBody()
-        let rejection = request.admission.lapse ?? reason
-        room.pipeline.noteRefused(rejection, PendingCall(request.admission, head: request.head, body: Data()))
+        let rejection = request.admitted.lapse ?? reason
+        switch request.admitted {
+        case .call(let admission):
+            room.pipeline.noteRefused(rejection, PendingCall(admission, head: request.head, body: Data()))
+        case .report(let admission):
+            room.pipeline.noteRefused(rejection, admission, request.head)
+        }
         begin(refusing: room.reply(.refused(rejection)), request.manner, .max)
     }
 
@@ -510,10 +556,23 @@ private struct Framing {
     }
 }
 
-/// What a request asks for: `/in/{webhook}` and a query.
+/// What a request asks for: `/in/{webhook}` or the path of a report, and a query.
 private struct Target {
-    let webhook: String
+    let place: Place
     let query: String?
+
+    enum Place {
+        case webhook(String)
+        case report(ReportPath)
+
+        /// What the ledger calls it: a webhook's id as it was written, or a path.
+        var text: String {
+            switch self {
+            case .webhook(let id): id
+            case .report(let path): path.rawValue
+            }
+        }
+    }
 
     init?(_ uri: String) {
         var path = uri[...]
@@ -524,10 +583,15 @@ private struct Target {
             path = path[slash...]
         }
         let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let location = parts.first, location.hasPrefix("/in/") else { return nil }
-        let name = location.dropFirst(4)
-        guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
-        webhook = String(name)
+        guard let location = parts.first else { return nil }
+        if location.hasPrefix("/in/") {
+            let name = location.dropFirst(4)
+            guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
+            place = .webhook(String(name))
+        } else {
+            guard let path = ReportPath(rawValue: String(location)) else { return nil }
+            place = .report(path)
+        }
         query = parts.count == 2 ? String(parts[1]) : nil
     }
 }

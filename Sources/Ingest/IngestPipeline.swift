@@ -67,6 +67,7 @@ package struct Refusal: Error, Sendable {
     var token: ID<Token>?
     var basicUser: String?
     var held: OrderedID<HeldCall>?
+    var integrationToken: ID<IntegrationToken>?
 
     init(_ rejection: Rejection) {
         self.rejection = rejection
@@ -89,20 +90,38 @@ package enum IngestAnswer: Hashable, Sendable {
     /// Refused, and kept aside under that id (N3).
     case held(Rejection, OrderedID<HeldCall>)
     case refused(Rejection)
+    /// A report is on disk; `isNew` is false if it was there before.
+    case reported(ReportReceipt)
+    /// An integration token was exchanged (E4).
+    case activated(Activation)
+}
+
+/// What the sender of a report gets.
+package struct ReportReceipt: Hashable, Sendable {
+    package let id: String
+    /// Whether it was not there before.
+    package let isNew: Bool
+    /// How many objects it held.
+    package let reports: Int
 }
 
 /// The way of one call: find, authenticate, admit, append, answer.
 package struct IngestPipeline: Sendable {
-    private let roster: Roster
-    private let keys: KeyCabinet
-    private let appender: Appender
+    let roster: Roster
+    let keys: KeyCabinet
+    let appender: Appender
     private let ledger: Ledger
-    private let load: IngestLoad
+    let load: IngestLoad
     private let rates: RateBook
     private let bodyBytesMax: Int
+    let activate: Activate
+
+    /// Exchanges an integration token, in a transaction of its own (E4). Throws a ``Rejection`` if it may not be.
+    package typealias Activate = @Sendable (ID<IntegrationToken>, _ newer: KeyedDigest?, _ from: String) async throws -> Activation
 
     package init(
-        roster: Roster, keys: KeyCabinet, appender: Appender, ledger: Ledger, load: IngestLoad, bodyBytesMax: Int
+        roster: Roster, keys: KeyCabinet, appender: Appender, ledger: Ledger, load: IngestLoad, bodyBytesMax: Int,
+        activate: @escaping Activate
     ) {
         self.roster = roster
         self.keys = keys
@@ -111,6 +130,7 @@ package struct IngestPipeline: Sendable {
         self.ledger = ledger
         self.load = load
         self.bodyBytesMax = bodyBytesMax
+        self.activate = activate
     }
 
     /// Takes a whole call and returns once it is on disk, or refused. Needs no server.
@@ -125,11 +145,11 @@ package struct IngestPipeline: Sendable {
             let admission = try admit(head, bodyBytes: call.body.count, memo: &memo)
             let pending = PendingCall(admission, head: head, body: call.body)
             let outcome = await withCheckedContinuation { continuation in
-                appender.submit(PendingBatch(calls: [pending]) { continuation.resume(returning: $0.first) })
+                appender.submit(PendingBatch([.call(pending)]) { continuation.resume(returning: $0.first) })
             }
             let answer = outcome ?? .refused(.storageUnavailable)
             switch answer {
-            case .accepted, .duplicate: return answer
+            case .accepted, .duplicate, .reported, .activated: return answer
             case .held(let rejection, let id): noteRefused(rejection, pending, held: id)
             case .refused(let rejection): noteRefused(rejection, pending)
             }
@@ -281,8 +301,9 @@ package struct IngestPipeline: Sendable {
         return webhook.state == .paused ? .webhookPaused : nil
     }
 
+    /// Whether a query holds a token, or names one.
     // Addresses end up in logs of proxies and browsers, so a token there has leaked, whatever else is right about the call.
-    private static func holdsToken(_ query: String) -> Bool {
+    static func holdsToken(_ query: String) -> Bool {
         query.split(whereSeparator: { $0 == "&" || $0 == ";" }).contains { parameter in
             let pair = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let decoded = pair.map { String($0).removingPercentEncoding ?? String($0) }
@@ -292,7 +313,7 @@ package struct IngestPipeline: Sendable {
 }
 
 /// The header fields that say something to us.
-private struct Signals {
+struct Signals {
     var authorization: String?
     var contentType: String?
     var context: String?

@@ -1,5 +1,6 @@
 import AuthMethods
 import Domain
+import Foundation
 
 /// The bytes of an HTTP answer on the ingest listener.
 struct IngestReply {
@@ -14,6 +15,8 @@ struct IngestReply {
         switch answer {
         case .accepted(let id): self.init(status: 202, event: id)
         case .duplicate(let id): self.init(status: 200, event: id)
+        case .reported(let receipt): self.init(receipt)
+        case .activated(let activation): self.init(activation)
         case .refused(let rejection), .held(let rejection, _): self.init(rejection, dailyQuota: dailyQuota, now: now)
         }
     }
@@ -59,11 +62,33 @@ struct IngestReply {
             + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\nInlet-Event: \(text)\r\nDate: "
     }
 
+    private init(_ receipt: ReportReceipt) {
+        status = receipt.isNew ? 202 : 200
+        body = "{\"id\":\"\(receipt.id)\",\"reports\":\(receipt.reports)}"
+        head =
+            "HTTP/1.1 \(status) \(StatusPhrase.text(status))\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(body.utf8.count)\r\nDate: "
+    }
+
+    private init(_ activation: Activation) {
+        status = 201
+        let expiry = activation.expiresAt.map { "\"\($0.text)\"" } ?? "null"
+        // The one part that a setting gives is quoted as JSON asks.
+        let url = (try? JSONEncoder().encode(activation.hitsURL)).map { String(decoding: $0, as: UTF8.self) } ?? "null"
+        body = """
+            {"activation_token":"\(activation.token)","token_type":"Bearer","expires_at":\(expiry),\
+            "organization":"\(activation.organization.text)","hits_url":\(url.replacing("\\/", with: "/"))}
+            """
+        head =
+            "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+            + "Content-Length: \(body.utf8.count)\r\nDate: "
+    }
+
     private init(_ rejection: Rejection, dailyQuota: Int64?, now: Timestamp) {
         status = rejection.status
         body = """
             {"type":"about:blank","title":"\(StatusPhrase.text(status))","status":\(status),"code":"\(rejection.code)",\
-            "detail":"\(rejection.advice)"}
+            "detail":"\(rejection.advice)"\(rejection.field.map { ",\"field\":\"\($0)\"" } ?? "")}
             """
         var head = "HTTP/1.1 \(status) \(StatusPhrase.text(status))\r\nContent-Type: application/problem+json\r\n"
         head += "Content-Length: \(body.utf8.count)\r\n"

@@ -251,7 +251,7 @@ final class IngestRoom {
         let handed = handedOver
         handedOver = []
         let own = NIOLoopBound(self, eventLoop: loop)
-        let batch = PendingBatch(calls: handed.map(\.call)) { [loop] answers in
+        let batch = PendingBatch(handed.map { .call($0.call) }) { [loop] answers in
             loop.execute { own.value.settle(handed, answers) }
         }
         pipeline.submit(batch)
@@ -261,11 +261,27 @@ final class IngestRoom {
         for (handed, answer) in zip(handed, answers) {
             load.release(bytes: handed.bytesReserved)
             switch answer {
-            case .accepted, .duplicate: break
+            case .accepted, .duplicate, .reported, .activated: break
             case .held(let rejection, let id): pipeline.noteRefused(rejection, handed.call, held: id)
             case .refused(let rejection): pipeline.noteRefused(rejection, handed.call)
             }
             doors[handed.door]?.finish(answer, dailyQuota: handed.call.admission.dailyQuota)
+        }
+    }
+
+    /// Takes a whole report. It is read off the loop, for that can take longer than a call may wait.
+    func handOver(
+        _ admission: ReportAdmission, _ head: CallHead, body: Data, from door: Int, bytesReserved: Int
+    ) {
+        let own = NIOLoopBound(self, eventLoop: loop)
+        loop.makeFutureWithTask { [pipeline] in
+            await pipeline.receive(admission, head, body: body)
+        }.whenComplete { result in
+            let room = own.value
+            room.load.release(bytes: bytesReserved)
+            let answer = (try? result.get()) ?? .refused(.storageUnavailable)
+            if case .refused(let rejection) = answer { room.pipeline.noteRefused(rejection, admission, head) }
+            room.doors[door]?.finish(answer, dailyQuota: admission.dailyQuota)
         }
     }
 

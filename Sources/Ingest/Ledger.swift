@@ -20,6 +20,7 @@ package final class Ledger: Sendable {
         let cause: String
         let webhook: String?
         let token: ID<Token>?
+        let integrationToken: ID<IntegrationToken>?
     }
 
     private static let singlesMax = 500
@@ -36,17 +37,20 @@ package final class Ledger: Sendable {
             id: ids.withLock { $0.next(at: now) }, organization: refusal.organization ?? roster.home, receivedAt: now,
             webhook: webhook.map { String($0.prefix(64)) }, token: refusal.token, cause: rejection.cause,
             causeAt: rejection.causeAt, status: rejection.status, remoteAddress: remoteAddress,
-            basicUser: refusal.basicUser, count: 1, held: refusal.held)
+            basicUser: refusal.basicUser, count: 1, held: refusal.held,
+            integrationToken: refusal.integrationToken)
         waiting.withLock { waiting in
             if waiting.singles.count < Self.singlesMax {
                 waiting.singles.append(call)
                 return
             }
-            var key = Key(cause: call.cause, webhook: call.webhook, token: call.token)
+            var key = Key(
+                cause: call.cause, webhook: call.webhook, token: call.token, integrationToken: call.integrationToken)
             if waiting.repeated[key] == nil, waiting.repeated.count >= Self.keysMax {
                 // Too many different ones: only the cause and the organization are told apart.
-                key = Key(cause: call.cause, webhook: nil, token: nil)
+                key = Key(cause: call.cause, webhook: nil, token: nil, integrationToken: nil)
                 (call.webhook, call.token, call.basicUser, call.held) = (nil, nil, nil, nil)
+                call.integrationToken = nil
                 call.organization = roster.home
             }
             call.count += waiting.repeated[key]?.count ?? 0
@@ -90,7 +94,7 @@ package final class Ledger: Sendable {
             guard let organization = call.organization else { continue }
             let webhook = call.webhook.flatMap { roster.webhook($0) }
             let key = CallCountTable.Key(
-                organization: organization, token: call.token?.text ?? "", webhook: webhook?.id.text ?? "",
+                organization: organization, token: call.token?.text ?? call.integrationToken?.text ?? "", webhook: webhook?.id.text ?? "",
                 cause: call.cause, day: call.receivedAt.day, address: "")
             let before = counts[key]
             counts[key] = ((before?.calls ?? 0) + call.count, max(before?.lastAt ?? call.receivedAt, call.receivedAt))

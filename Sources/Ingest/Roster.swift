@@ -15,6 +15,8 @@ package final class Roster: CredentialObserver {
         var tokens: [SecretDigest: Holder] = [:]
         var digests: [ID<Token>: [SecretDigest]] = [:]
         var members: [MemberKey: Lifecycle] = [:]
+        var integrationTokens: [SecretDigest: IntegrationToken] = [:]
+        var integrationDigests: [ID<IntegrationToken>: SecretDigest] = [:]
         var home: ID<Organization>?
 
         mutating func replace(_ id: ID<Token>, with entry: TokenTable.Entry?) {
@@ -24,6 +26,15 @@ package final class Roster: CredentialObserver {
                 tokens[secret.digest] = Holder(token: entry.token, endsAt: secret.endsAt)
                 digests[id, default: []].append(secret.digest)
             }
+        }
+
+        mutating func replace(_ id: ID<IntegrationToken>, with token: IntegrationToken?) {
+            if let digest = integrationDigests.removeValue(forKey: id) { integrationTokens[digest] = nil }
+            guard var token else { return }
+            // Nothing here looks into it.
+            token.sealed = nil
+            integrationTokens[token.digest.digest] = token
+            integrationDigests[id] = token.digest.digest
         }
 
         func standing(of digest: SecretDigest) -> Standing? {
@@ -65,6 +76,7 @@ package final class Roster: CredentialObserver {
             state.members[key] = membership.state
         }
         for entry in try TokenTable(connection).allForIngest() { state.replace(entry.token.id, with: entry) }
+        for token in try IntegrationTable(connection).allTokens() { state.replace(token.id, with: token) }
         self.state = Mutex(state)
     }
 
@@ -117,6 +129,24 @@ package final class Roster: CredentialObserver {
         }
     }
 
+    /// What stands here about the secret of an integration token.
+    struct IntegrationStanding {
+        let token: IntegrationToken
+        let dailyQuota: Int64?
+    }
+
+    /// The first of one secret's digests that is an integration token's.
+    func integrationStanding(ofAny digests: [KeyedDigest]) -> (KeyedDigest, IntegrationStanding)? {
+        state.withLock { state in
+            for keyed in digests {
+                guard let token = state.integrationTokens[keyed.digest] else { continue }
+                let quota = state.organizations[token.organization]?.dailyQuota
+                return (keyed, IntegrationStanding(token: token, dailyQuota: quota))
+            }
+            return nil
+        }
+    }
+
     package func prepare(
         _ changes: [CredentialChange], _ connection: any Connection
     ) throws -> @Sendable () -> Void {
@@ -136,6 +166,9 @@ package final class Roster: CredentialObserver {
             case .token(let id):
                 let entry = try TokenTable(connection).findAnywhere(id)
                 updates.append { $0.replace(id, with: entry) }
+            case .integrationToken(let id):
+                let token = try IntegrationTable(connection).findAnywhere(id)
+                updates.append { $0.replace(id, with: token) }
             case .membership(let organization, let account):
                 let membership = try AccountTable(connection).find(account, in: organization)?.membership
                 updates.append {

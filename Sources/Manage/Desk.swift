@@ -226,6 +226,8 @@ package enum OperationError: Error, Sendable {
     case unauthenticated
     /// The actor's role lacks that permission.
     case forbidden(Permission)
+    /// A management token is no proof that a person looks; it lacks the scope `reveal` (E7).
+    case lacksScope
     /// There is no such thing in the actor's organization.
     case notFound(String)
     /// A field of the request is wrong; says which and what is expected.
@@ -234,6 +236,8 @@ package enum OperationError: Error, Sendable {
     case conflict(code: String, String)
     /// The account has tokens (D9).
     case accountHasTokens([TokenTable.Entry])
+    /// The secret variable is used; says where (E11).
+    case variableInUse([String])
     /// The login, the password or the code is wrong; stable code.
     case signInFailed(code: String, String)
     /// Too many attempts; seconds until the next one counts.

@@ -134,7 +134,12 @@ package struct EventOperations: Sendable {
                     in: actor.organization, filter, before: before, limit: limit + 1)
                 let names = try TokenTable(connection).names(
                     of: Set(refused.compactMap(\.token)), in: actor.organization)
-                calls += refused.map { call in .refused(call, tokenName: call.token.flatMap { names[$0] }) }
+                let others = try IntegrationTable(connection).names(
+                    of: Set(refused.compactMap(\.integrationToken)), in: actor.organization)
+                calls += refused.map { call in
+                    let name = call.token.flatMap { names[$0] } ?? call.integrationToken.flatMap { others[$0] }
+                    return .refused(call, tokenName: name)
+                }
             }
             calls.sort { $0.number > $1.number }
             return Page(calls, limit: limit) { OrderedID<RefusedCall>(number: $0.number).text }
@@ -169,7 +174,12 @@ package struct EventOperations: Sendable {
     ) throws -> Label? {
         switch grouping {
         case .webhook: try ID<Webhook>(key).flatMap { try WebhookTable(connection).find($0, in: organization)?.name }
-        case .token: try ID<Token>(key).flatMap { try TokenTable(connection).names(of: [$0], in: organization)[$0] }
+        case .token:
+            if let id = ID<IntegrationToken>(key) {
+                try IntegrationTable(connection).names(of: [id], in: organization)[id]
+            } else {
+                try ID<Token>(key).flatMap { try TokenTable(connection).names(of: [$0], in: organization)[$0] }
+            }
         case .cause: nil
         }
     }

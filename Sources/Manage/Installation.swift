@@ -83,7 +83,8 @@ package struct Installation: Sendable {
             let management = try TokenOperations.issue(
                 .management, owner: owner.id,
                 TokenOperations.Terms(
-                    name: Label(stored: "First management token"), expiresAt: now.adding(Limits.managementTokenLifetimeMax)),
+                    name: Label(stored: "First management token"), expiresAt: now.adding(Limits.managementTokenLifetimeMax),
+                    mayReveal: true),
                 act)
             return Made(
                 organization: organization.id, owner: owner.id, login: "owner", password: password,
@@ -144,7 +145,8 @@ package struct Installation: Sendable {
             try desk.record(
                 .installationRecover, owner.account.id.text, ["name": owner.account.name.text], in: home, by: nil,
                 with: nil, at: now, connection)
-            let terms = TokenOperations.Terms(name: Label(stored: "Made by inlet recover"), expiresAt: now.adding(.days(1)))
+            let terms = TokenOperations.Terms(
+                name: Label(stored: "Made by inlet recover"), expiresAt: now.adding(.days(1)), mayReveal: true)
             let token = try TokenOperations.issue(.management, owner: owner.account.id, terms, act)
             let link =
                 owner.account.kind == .person

@@ -22,9 +22,9 @@ package final class KeyOperations: Sendable {
         package let number: Int
         package let isCurrent: Bool
         package let addedAt: Timestamp
-        /// Secrets of tokens, which open nothing without it.
+        /// Secrets of tokens of all kinds, which open nothing without it.
         package let secrets: Int64
-        /// Sealed values: second factors, and the root of the audit keys.
+        /// Sealed values: second factors, secrets that can be looked at again, secret variables, and the root of the audit keys.
         package let sealed: Int64
     }
 
@@ -72,8 +72,8 @@ package final class KeyOperations: Sendable {
             throw OperationError.conflict(code: "key_current", "This is the key in use. Make a new one first.")
         }
         try await desk.act(actor, .manageInstallation) { act in
-            try Self.rewrap(under: ring, act.connection)
-            let left = try TokenTable(act.connection).countsByKey()[number, default: 0]
+            try Self.rewrap(under: ring, act.transaction)
+            let left = try Self.secretCounts(act.connection)[number, default: 0]
             let sessions = try SessionTable(act.connection).list(underKey: number).filter { $0.endsAt > act.now }.count
             let links = try CredentialTable(act.connection).openLinks(underKey: number, now: act.now)
             guard force || (left == 0 && sessions == 0 && links == 0) else {
@@ -86,6 +86,9 @@ package final class KeyOperations: Sendable {
             try CredentialTable(act.connection).dropLinks(underKey: number)
             for token in Set(try TokenTable(act.connection).dropSecrets(underKey: number)) {
                 act.transaction.announce(.token(token))
+            }
+            for token in try IntegrationTable(act.connection).drop(underKey: number) {
+                act.transaction.announce(.integrationToken(token))
             }
             try MasterKeyTable(act.connection).retire(number, at: act.now)
             try act.record(.keyRetire, "key \(number)", ["ended_secrets": "\(left)"])
@@ -137,13 +140,15 @@ package final class KeyOperations: Sendable {
         isAtWork.withLock { $0 = false }
     }
 
-    // Sealed values are few: one for each person with a second factor, and one more.
+    // Sealed values are few beside what calls bring: one for each person with a second factor, each integration token and each secret
+    // variable, and one more.
     private func rewrap() async throws {
         let ring = desk.keys.ring
-        try await desk.write { try Self.rewrap(under: ring, $0.connection) }
+        try await desk.write { try Self.rewrap(under: ring, $0) }
     }
 
-    private static func rewrap(under ring: KeyRing, _ connection: any Connection) throws {
+    private static func rewrap(under ring: KeyRing, _ transaction: Transaction) throws {
+        let connection = transaction.connection
         let installation = InstallationTable(connection)
         if let bytes = try installation.value(.auditRoot) {
             let sealed = SealedText(bytes: bytes)
@@ -157,14 +162,43 @@ package final class KeyOperations: Sendable {
                 try people.rewrap(new, of: account)
             }
         }
+        let variables = SecretVariableTable(connection)
+        for entry in try variables.all() where entry.sealed.keyNumber != ring.current.number {
+            let purpose = SecretVariableTable.Entry.sealingPurpose(of: entry.name, in: entry.organization)
+            if let new = ring.rewrapped(entry.sealed, for: purpose) { try variables.rewrap(entry, to: new) }
+        }
+        try rekey(under: ring, transaction)
+    }
+
+    // What can be opened need not wait to be shown: it is digested under the new key at once.
+    private static func rekey(under ring: KeyRing, _ transaction: Transaction) throws {
+        let table = IntegrationTable(transaction.connection)
+        for token in try table.sealed() {
+            let purpose = IntegrationToken.sealingPurpose(of: token.id, in: token.organization)
+            guard let sealed = token.sealed,
+                sealed.keyNumber != ring.current.number || token.digest.keyNumber != ring.current.number,
+                let plain = ring.open(sealed, for: purpose), let secret = Secret(plain),
+                let new = ring.rewrapped(sealed, for: purpose)
+            else { continue }
+            let digest = KeyedDigest(
+                digest: secret.digest(under: ring.current.digestKey), keyNumber: ring.current.number)
+            try table.rekey(token.id, to: digest, sealed: new)
+            transaction.announce(.integrationToken(token.id))
+        }
+    }
+
+    private static func secretCounts(_ connection: any Connection) throws -> [Int: Int64] {
+        try TokenTable(connection).countsByKey().merging(IntegrationTable(connection).countsByKey(), uniquingKeysWith: +)
     }
 
     private static func shown(_ desk: Desk, _ connection: any Connection) throws -> [Shown] {
         let ring = desk.keys.ring
-        let secrets = try TokenTable(connection).countsByKey()
+        let secrets = try secretCounts(connection)
         var sealed: [Int: Int64] = [:]
         let values =
             try CredentialTable(connection).sealedFactors().map(\.sealed)
+            + IntegrationTable(connection).sealed().compactMap(\.sealed)
+            + SecretVariableTable(connection).all().map(\.sealed)
             + [try InstallationTable(connection).value(.auditRoot)].compactMap { $0.map(SealedText.init(bytes:)) }
         for value in values { sealed[value.keyNumber ?? 0, default: 0] += 1 }
         return try MasterKeyTable(connection).all().filter { $0.retiredAt == nil }.map { entry in

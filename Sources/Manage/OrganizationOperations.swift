@@ -1,4 +1,5 @@
 import Domain
+import FoundationEssentials
 import Storage
 
 /// The actor's organization and its settings.
@@ -18,14 +19,24 @@ package struct OrganizationOperations: Sendable {
         package var dailyQuota: Int64??
         /// Whether calls are kept aside when a known token or its owner lapsed (N3).
         package var holdsCalls: Bool?
+        /// Whether a new name of a credential always comes with a new secret (E9).
+        package var renameRegenerates: Bool?
+        /// Where warnings go; an inner `nil` lifts it, with its headers.
+        package var notificationURL: String??
+        /// Header fields that go with them, all at once.
+        package var notificationHeaders: [String: String]?
 
         package init(
-            name: String? = nil, inactivity: InactivityRule? = nil, dailyQuota: Int64?? = nil, holdsCalls: Bool? = nil
+            name: String? = nil, inactivity: InactivityRule? = nil, dailyQuota: Int64?? = nil, holdsCalls: Bool? = nil,
+            renameRegenerates: Bool? = nil, notificationURL: String?? = nil, notificationHeaders: [String: String]? = nil
         ) {
             self.name = name
             self.inactivity = inactivity
             self.dailyQuota = dailyQuota
             self.holdsCalls = holdsCalls
+            self.renameRegenerates = renameRegenerates
+            self.notificationURL = notificationURL
+            self.notificationHeaders = notificationHeaders
         }
     }
 
@@ -90,6 +101,8 @@ package struct OrganizationOperations: Sendable {
             organization.inactivity = change.inactivity ?? organization.inactivity
             organization.dailyQuota = change.dailyQuota ?? organization.dailyQuota
             organization.holdsCalls = change.holdsCalls ?? organization.holdsCalls
+            organization.renameRegenerates = change.renameRegenerates ?? organization.renameRegenerates
+            organization.notification = try Self.notification(change, before.notification, act)
             guard organization != before else { return organization }
             try OrganizationTable(act.connection).update(organization)
             act.transaction.announce(.organization(organization.id))
@@ -99,8 +112,79 @@ package struct OrganizationOperations: Sendable {
                     "name": organization.name.text, "inactivity": "\(organization.inactivity)",
                     "daily_quota": organization.dailyQuota.map(String.init) ?? "none",
                     "hold_calls": "\(organization.holdsCalls)",
+                    "rename_regenerates": "\(organization.renameRegenerates)",
+                    // Whoever wrote it may have put a secret there that is no variable.
+                    "notifies": "\(organization.notification != nil)",
                 ])
             return organization
         }
+    }
+
+    private static func notification(
+        _ change: Change, _ before: Organization.Notification?, _ act: Act
+    ) throws -> Organization.Notification? {
+        var notification = before
+        if let url = change.notificationURL {
+            notification = try url.map { url in
+                Organization.Notification(
+                    url: try template(url, field: "notification_url"), headers: before?.headers ?? [:])
+            }
+            if let url = notification?.url { try requireAddress(url) }
+        }
+        if let headers = change.notificationHeaders {
+            guard notification != nil || headers.isEmpty else {
+                throw OperationError.invalid(field: "notification_headers", "belong to a `notification_url`; name one first.")
+            }
+            guard headers.count <= Limits.notificationHeadersMax else {
+                throw OperationError.invalid(
+                    field: "notification_headers", "takes at most \(Limits.notificationHeadersMax).")
+            }
+            notification?.headers = try headers.reduce(into: [:]) { checked, header in
+                guard isFieldName(header.key) else {
+                    throw OperationError.invalid(
+                        field: "notification_headers", "`\(header.key.prefix(60))` is no name that can be set.")
+                }
+                checked[header.key] = try template(header.value, field: "notification_headers")
+            }
+        }
+        if let notification, notification != before {
+            try SecretVariableOperations.requireKnown(
+                notification.names, field: change.notificationURL == nil ? "notification_headers" : "notification_url", act)
+        }
+        return notification
+    }
+
+    private static func template(_ text: String, field: String) throws(OperationError) -> SecretTemplate {
+        guard text.utf8.count <= Limits.urlBytesMax, text.unicodeScalars.allSatisfy({ $0.isASCII && $0.value >= 0x20 && $0.value != 0x7F })
+        else { throw .invalid(field: field, "must be at most 2000 bytes of ASCII on one line.") }
+        do {
+            return try SecretTemplate(text)
+        } catch {
+            throw .invalid(field: field, "names a secret variable as {{NAME}}, of A-Z, 0-9 and _; one in it is not written so.")
+        }
+    }
+
+    // A variable may stand in the path or query; the host is for everybody to see.
+    private static func requireAddress(_ template: SecretTemplate) throws(OperationError) {
+        let filled = (try? template.resolved { _ in "x" }) ?? ""
+        let head = template.text.prefix { $0 != "{" }
+        let hasHost = head.hasPrefix("https://") && head.dropFirst(8).contains("/") || head.hasPrefix("http://") && head.dropFirst(7).contains("/")
+        let isWhole = template.names.isEmpty || hasHost
+        guard isWhole, !filled.contains(" "), let url = URL(string: filled), let host = url.host(), !host.isEmpty,
+            url.user() == nil, ["http", "https"].contains(url.scheme)
+        else {
+            throw .invalid(
+                field: "notification_url",
+                "must be an http or https address; secret variables may stand behind the host, and a password goes into a header.")
+        }
+    }
+
+    // RFC 9110's tokens; what the connection itself needs is not for others to set.
+    private static func isFieldName(_ name: String) -> Bool {
+        let isToken = !name.isEmpty && name.utf8.count <= 100 && name.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+        let own = ["host", "content-length", "content-type", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"]
+        return isToken && !own.contains(name.lowercased())
     }
 }

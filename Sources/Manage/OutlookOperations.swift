@@ -78,14 +78,38 @@ package final class OutlookOperations: Sendable {
         try await desk.write { try WarningTable($0.connection).noteDelivery(of: warning.id, at: now) }
     }
 
+    /// Where the warnings of an organization go, with its secret variables filled in; to be used at once and thrown away.
+    package struct Address: Sendable {
+        package let url: String
+        package let headers: [String: String]
+        /// Takes the values out of whatever is to be logged.
+        package let redactor: Redactor
+    }
+
+    /// The address of an organization's own; `nil` if it has none.
+    ///
+    /// - Throws: ``SecretTemplateError/missing(_:)`` if a variable is not there.
+    package func address(of organization: ID<Organization>) async throws -> Address? {
+        try await desk.read { [desk] connection in
+            guard let notification = try OrganizationTable(connection).find(organization)?.notification else { return nil }
+            let values = try SecretVariableOperations.values(
+                of: notification.names, in: organization, desk.keys.ring, connection)
+            return Address(
+                url: try notification.url.resolved { values[$0] },
+                headers: try notification.headers.mapValues { try $0.resolved { values[$0] } },
+                redactor: Redactor(Array(values.values)))
+        }
+    }
+
     private static func items(
         of organization: Organization, now: Timestamp, until end: Timestamp, _ connection: any Connection
     ) throws -> [OutlookItem] {
         let tokens = try TokenTable(connection).list(in: organization.id, after: nil, limit: .max)
         let members = try AccountTable(connection).list(in: organization.id, after: nil, limit: .max)
         let items =
-            lapses(of: members, tokens, organization.inactivity)
+            try lapses(of: members, tokens, organization.inactivity)
             + tokens.flatMap { expiry(of: $0.token) + overlaps(of: $0, now) }
+            + activations(of: organization.id, now: now, until: end, connection)
         return items.filter { $0.at > now && $0.at <= end }
             .sorted { ($0.at, $0.subject, $0.kind.rawValue) < ($1.at, $1.subject, $1.kind.rawValue) }
     }
@@ -112,6 +136,20 @@ package final class OutlookOperations: Sendable {
             OutlookItem(
                 at: at, kind: .tokenExpires, subject: token.id.text, name: token.name, owner: token.owner, tokens: [token.id])
         ]
+    }
+
+    private static func activations(
+        of organization: ID<Organization>, now: Timestamp, until end: Timestamp, _ connection: any Connection
+    ) throws -> [OutlookItem] {
+        let table = IntegrationTable(connection)
+        return try table.expiring(in: organization, from: now, to: end).compactMap { token in
+            guard let at = token.expiresAt, let credential = try table.find(token.credential, in: organization) else {
+                return nil
+            }
+            return OutlookItem(
+                at: at, kind: .activationExpires, subject: token.id.text, name: credential.name, owner: nil, tokens: [],
+                activeAt: token.createdAt)
+        }
     }
 
     private static func overlaps(of entry: TokenTable.Entry, _ now: Timestamp) -> [OutlookItem] {

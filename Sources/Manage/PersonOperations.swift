@@ -246,7 +246,7 @@ package struct PersonOperations: Sendable {
     /// Checks the actor's password again, before something that must not be done by whoever finds the screen unlocked.
     ///
     /// - Returns: the login, and the hash that the password was checked against.
-    private func prove(_ password: String, _ actor: Actor) async throws -> (login: String?, hash: String?) {
+    func prove(_ password: String, _ actor: Actor) async throws -> (login: String?, hash: String?) {
         let (login, hash) = try await desk.look(actor, .useOwnAccount) { connection in
             (
                 try AccountTable(connection).find(actor.account, in: actor.organization)?.account.login,

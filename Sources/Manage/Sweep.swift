@@ -50,6 +50,18 @@ package struct Sweep: Sendable {
             for token in Set(tokens) { transaction.announce(.token(token)) }
             return tokens.count
         }
+        try await inSteps(of: Self.rowsPerStep) { transaction, limit in
+            let ended = now.adding(Limits.endedSecretsKept.negated)
+            let tokens = try IntegrationTable(transaction.connection).dropOver(before: ended, limit: limit)
+            for token in tokens { transaction.announce(.integrationToken(token)) }
+            return tokens.count
+        }
+        for step in BucketStep.allCases {
+            let start = step.start(of: now.adding(step.keep.negated))
+            try await inSteps(of: Self.rowsPerStep) {
+                try ResourceTable($0.connection).drop(step, before: start, limit: $1)
+            }
+        }
         // One day more than is shown, so that the last day is whole.
         let day = now.day - Limits.usageDays - 1
         while try await desk.write({

@@ -28,10 +28,15 @@ package struct TokenOperations: Sendable {
         /// Networks it may be used from, as CIDR; none is everywhere (N7).
         package var networks: [String]?
         package var rateLimitPerMinute: Int64?
+        /// Whether sealed secrets may be looked at with it (E7); only for a management token.
+        package var mayReveal: Bool
+        /// The actor's own, in a session, where it may.
+        package var password: String?
 
         package init(
             kind: Kind, webhook: String? = nil, owner: String? = nil, name: String, description: String? = nil,
-            expiresAt: Timestamp? = nil, networks: [String]? = nil, rateLimitPerMinute: Int64? = nil
+            expiresAt: Timestamp? = nil, networks: [String]? = nil, rateLimitPerMinute: Int64? = nil,
+            mayReveal: Bool = false, password: String? = nil
         ) {
             self.kind = kind
             self.webhook = webhook
@@ -41,6 +46,8 @@ package struct TokenOperations: Sendable {
             self.expiresAt = expiresAt
             self.networks = networks
             self.rateLimitPerMinute = rateLimitPerMinute
+            self.mayReveal = mayReveal
+            self.password = password
         }
     }
 
@@ -71,6 +78,7 @@ package struct TokenOperations: Sendable {
         var expiresAt: Timestamp?
         var networks: [IPNetwork] = []
         var rateLimitPerMinute: Int64?
+        var mayReveal = false
     }
 
     /// A token with a new secret, which is shown this once (P3, N6).
@@ -112,7 +120,14 @@ package struct TokenOperations: Sendable {
             name: try Label.name(draft.name), description: try Label.description(draft.description),
             expiresAt: try Self.expiry(draft.expiresAt, isManagement: draft.kind == .management, now: desk.clock.now()),
             networks: try Self.networks(draft.networks ?? []),
-            rateLimitPerMinute: try Self.rate(draft.rateLimitPerMinute, isManagement: draft.kind == .management))
+            rateLimitPerMinute: try Self.rate(draft.rateLimitPerMinute, isManagement: draft.kind == .management),
+            mayReveal: draft.mayReveal)
+        if draft.mayReveal {
+            guard draft.kind == .management else {
+                throw OperationError.invalid(field: "scopes", "are for management tokens; leave them out.")
+            }
+            try await Reveal(desk).prove(draft.password, actor)
+        }
         return try await desk.act(actor, .changeOwnTokens) { act in
             let (scope, defaultOwner) = try Self.scope(draft, act)
             let owner = try draft.owner.map {
@@ -175,11 +190,15 @@ package struct TokenOperations: Sendable {
     ///
     /// - Throws: ``OperationError/conflict(code:_:)`` `too_many_secrets` if too many work at the same time already,
     ///   `token_inactive` for a token that is switched off.
-    package func rotate(_ id: String, overlap: Interval?, _ actor: Actor) async throws -> Created {
+    package func rotate(
+        _ id: String, overlap: Interval?, password: String? = nil, _ actor: Actor
+    ) async throws -> Created {
         let overlap = overlap ?? Overlap.standard
         guard overlap >= Interval(microseconds: 0), overlap <= Overlap.longest else {
             throw OperationError.invalid(field: "overlap_seconds", "must be 0 to 604800, seven days.")
         }
+        // Its new secret opens what is sealed, so getting it is like a look at that.
+        if try await show(id, actor).token.mayReveal { try await Reveal(desk).prove(password, actor) }
         return try await desk.act(actor, .changeOwnTokens) { act in
             let entry = try Self.findOwn(id, act)
             try Self.requireSpeaking(for: entry.token.owner, entry.token.scope, act)
@@ -269,7 +288,7 @@ package struct TokenOperations: Sendable {
         let token = Token(
             id: .random(), organization: act.organization, scope: scope, owner: owner, name: terms.name,
             description: terms.description, state: .active, createdAt: act.now, expiresAt: terms.expiresAt,
-            networks: terms.networks, rateLimitPerMinute: terms.rateLimitPerMinute)
+            networks: terms.networks, rateLimitPerMinute: terms.rateLimitPerMinute, mayReveal: terms.mayReveal)
         let secret = Secret.random(scope.secretKind)
         let record = record(secret, of: token.id, act)
         try TokenTable(act.connection).insert(token, with: record)

@@ -98,7 +98,7 @@ extension CallView {
                 id: call.id.text, outcome: "refused", receivedAt: call.receivedAt.text, webhook: call.webhook,
                 token: call.token?.text, tokenName: tokenName?.text, cause: call.cause, causeAt: call.causeAt?.text,
                 status: call.status, remoteAddress: call.remoteAddress, basicUser: call.basicUser, count: call.count,
-                held: call.held?.text)
+                held: call.held?.text, integrationToken: call.integrationToken?.text)
         }
     }
 }

@@ -10,7 +10,11 @@ enum OrganizationRoutes {
         },
         Route(.patch, "organization", .changeOrganization) { request, operations in
             let edit = try request.decode(
-                OrganizationEdit.self, fields: ["name", "inactivity_days", "daily_quota", "hold_calls"])
+                OrganizationEdit.self,
+                fields: [
+                    "name", "inactivity_days", "daily_quota", "hold_calls", "rename_regenerates", "notification_url",
+                    "notification_headers",
+                ])
             return try .json(
                 OrganizationView(try await operations.organization.change(change(edit), request.actor)))
         },
@@ -36,6 +40,9 @@ enum OrganizationRoutes {
         case .lift: change.inactivity = .never
         }
         change.dailyQuota = edit.dailyQuota.wanted
+        change.renameRegenerates = edit.renameRegenerates
+        change.notificationURL = edit.notificationUrl.wanted
+        change.notificationHeaders = edit.notificationHeaders
         return change
     }
 }
@@ -57,7 +64,9 @@ extension OrganizationView {
         self.init(
             id: organization.id.text, name: organization.name.text, inactivityDays: days,
             dailyQuota: organization.dailyQuota, holdCalls: organization.holdsCalls,
-            createdAt: organization.createdAt.text)
+            createdAt: organization.createdAt.text, renameRegenerates: organization.renameRegenerates,
+            notificationUrl: organization.notification?.url.text,
+            notificationHeaders: organization.notification?.headers.mapValues(\.text) ?? [:])
     }
 }
 

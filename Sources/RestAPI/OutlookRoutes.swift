@@ -21,7 +21,7 @@ extension OutlookItemView {
     init(_ item: OutlookItem, now: Timestamp) {
         self.init(
             at: item.at.text, daysLeft: item.daysLeft(at: now), kind: item.kind.rawValue, subject: item.subject,
-            name: item.name.text, owner: item.owner.text, tokens: item.tokens.map(\.text))
+            name: item.name.text, owner: item.owner?.text, tokens: item.tokens.map(\.text))
     }
 }
 

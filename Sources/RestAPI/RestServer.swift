@@ -89,7 +89,13 @@ package struct RestServer: Sendable {
             return try await handler(try await input(route, request, context, address), operations).response
         case .known(let handler):
             let actor = try await actor(request, address)
-            if let permission = route.permission { try actor.require(permission) }
+            if let permission = route.permission {
+                if permission == .revealSecrets, !actor.may(permission) {
+                    let wanted = context.parameters.get("id").map { $0.removingPercentEncoding ?? $0 } ?? ""
+                    try await operations.integrations.noteRefusedLook(at: wanted, actor)
+                }
+                try actor.require(permission)
+            }
             let input = try await input(route, request, context, address)
             return try await handler(RestRequest(actor: actor, input: input), operations).response
         }
@@ -295,6 +301,14 @@ private struct ProblemMiddleware: RouterMiddleware {
             return response
         case .forbidden(let permission):
             return answer(403, "forbidden", "Your role lacks the permission \(permission.rawValue).")
+        case .lacksScope:
+            return answer(
+                403, "forbidden",
+                "This management token lacks the scope `reveal`. Use one that has it, or sign in and give your password.")
+        case .variableInUse(let uses):
+            return answer(
+                409, "variable_in_use",
+                "This secret variable is used and can't be deleted. Take it out where it is used first.", uses: uses)
         case .notFound(let noun):
             return answer(404, "not_found", "There is no such \(noun).")
         case .invalid(let field, let expectation):
@@ -318,10 +332,12 @@ private struct ProblemMiddleware: RouterMiddleware {
     }
 
     private func answer(
-        _ status: Int, _ code: String, _ detail: String, field: String? = nil, tokens: [TokenView]? = nil
+        _ status: Int, _ code: String, _ detail: String, field: String? = nil, tokens: [TokenView]? = nil,
+        uses: [String]? = nil
     ) -> Response {
         let problem = Problem(
-            title: StatusPhrase.text(status), status: status, code: code, detail: detail, field: field, tokens: tokens)
+            title: StatusPhrase.text(status), status: status, code: code, detail: detail, field: field, tokens: tokens,
+            uses: uses)
         let body = (try? Wire.encode(problem)) ?? Data()
         return RestAnswer(status: status, headers: [(.contentType, "application/problem+json")], body: body).response
     }

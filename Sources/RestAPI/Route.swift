@@ -49,6 +49,7 @@ package enum AllRoutes {
     package static let list: [Route] =
         OrganizationRoutes.list + AccountRoutes.list + PersonRoutes.list + WebhookRoutes.list + TokenRoutes.list
         + EventRoutes.list + HeldRoutes.list + OutlookRoutes.list + AuditRoutes.list + InstallationRoutes.list
+        + IntegrationRoutes.list + ApplicationRoutes.list + ResourceRoutes.list + SecretVariableRoutes.list
 }
 
 /// The operations the routes call.
@@ -63,6 +64,10 @@ package struct RestOperations: Sendable {
     let held: HeldOperations
     let outlook: OutlookOperations
     let audit: AuditOperations
+    let integrations: IntegrationOperations
+    let applications: ApplicationOperations
+    let resources: ResourceOperations
+    let variables: SecretVariableOperations
     let keys: KeyOperations
     let backups: BackupOperations
     let status: @Sendable () -> StatusView
@@ -88,6 +93,10 @@ package struct RestOperations: Sendable {
         tokens = TokenOperations(desk)
         events = EventOperations(desk)
         audit = AuditOperations(desk)
+        integrations = IntegrationOperations(desk)
+        applications = ApplicationOperations(desk)
+        resources = ResourceOperations(desk)
+        variables = SecretVariableOperations(desk)
         self.held = held
         self.outlook = outlook
         self.keys = keys
@@ -204,29 +213,12 @@ struct RestRequest: Sendable {
 }
 
 /// Reads a moment as RFC 3339 writes it.
-///
-/// Foundation's reader takes `2027-02-30` and what stands behind the end, so the shape and the day are looked at here.
 func moment(_ text: String?, field: String) throws(OperationError) -> Timestamp? {
     guard let text else { return nil }
-    let shape = #/(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))/#.asciiOnlyDigits()
-    guard let parts = try? shape.wholeMatch(in: text)?.output else { throw notAMoment(field) }
-    let hours = parts.10.flatMap { Int($0) } ?? 0
-    let minutes = parts.11.flatMap { Int($0) } ?? 0
-    let offset = (hours * 60 + minutes) * (parts.9 == "-" ? -60 : 60)
-    guard hours < 24, minutes < 60, let utc = TimeZone(secondsFromGMT: 0) else { throw notAMoment(field) }
-    var calendar = Calendar(identifier: .gregorian)
-    calendar.timeZone = utc
-    let day = DateComponents(
-        calendar: calendar, timeZone: utc, year: Int(parts.1), month: Int(parts.2), day: Int(parts.3), hour: Int(parts.4),
-        minute: Int(parts.5), second: Int(parts.6))
-    guard day.isValidDate, let date = calendar.date(from: day) else { throw notAMoment(field) }
-    let fraction = String(parts.7 ?? "").padding(toLength: 6, withPad: "0", startingAt: 0)
-    return Timestamp(seconds: Int64(date.timeIntervalSince1970) - Int64(offset))
-        .adding(Interval(microseconds: Int64(fraction) ?? 0))
-}
-
-private func notAMoment(_ field: String) -> OperationError {
-    .invalid(field: field, "must be a moment as in RFC 3339, 2027-01-31T12:00:00Z for example.")
+    guard let moment = Timestamp(rfc3339: text) else {
+        throw .invalid(field: field, "must be a moment as in RFC 3339, 2027-01-31T12:00:00Z for example.")
+    }
+    return moment
 }
 
 /// What goes back.
@@ -301,7 +293,8 @@ extension DecodingError {
         switch type {
         case is String.Type: "a text"
         case is Bool.Type: "true or false"
-        case is Int.Type, is Int64.Type, is Double.Type: "a whole number"
+        case is Int.Type, is Int64.Type: "a whole number"
+        case is Double.Type: "a number"
         default: "a list or object of the documented shape"
         }
     }

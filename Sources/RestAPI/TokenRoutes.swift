@@ -19,6 +19,7 @@ enum TokenRoutes {
                 NewToken.self,
                 fields: [
                     "kind", "webhook", "owner", "name", "description", "expires_at", "networks", "rate_limit_per_minute",
+                    "scopes", "password",
                 ])
             let created = try await operations.tokens.create(draft(asked), request.actor)
             return try .secret(TokenView(created, now: operations.now))
@@ -49,9 +50,9 @@ enum TokenRoutes {
             try .json(TokenView(try await operations.tokens.activate(request.id, request.actor), now: operations.now))
         },
         Route(.post, "tokens/:id/rotate", .changeOwnTokens) { request, operations in
-            let asked = try request.decode(RotateToken.self, fields: ["overlap_seconds"], mayBeEmpty: true)
+            let asked = try request.decode(RotateToken.self, fields: ["overlap_seconds", "password"], mayBeEmpty: true)
             let created = try await operations.tokens.rotate(
-                request.id, overlap: asked.overlapSeconds.map { .seconds($0) }, request.actor)
+                request.id, overlap: asked.overlapSeconds.map { .seconds($0) }, password: asked.password, request.actor)
             return try .secret(TokenView(created, now: operations.now))
         },
         Route(.post, "tokens/:id/end-overlap", .changeOwnTokens) { request, operations in
@@ -68,7 +69,15 @@ enum TokenRoutes {
         TokenOperations.Draft(
             kind: try word(asked.kind, field: "kind"), webhook: asked.webhook, owner: asked.owner, name: asked.name,
             description: asked.description, expiresAt: try moment(asked.expiresAt, field: "expires_at"),
-            networks: asked.networks, rateLimitPerMinute: asked.rateLimitPerMinute)
+            networks: asked.networks, rateLimitPerMinute: asked.rateLimitPerMinute,
+            mayReveal: try mayReveal(asked.scopes ?? []), password: asked.password)
+    }
+
+    private static func mayReveal(_ scopes: [String]) throws(OperationError) -> Bool {
+        guard scopes.allSatisfy({ $0 == TokenView.revealScope }) else {
+            throw .invalid(field: "scopes", "may hold: \(TokenView.revealScope).")
+        }
+        return !scopes.isEmpty
     }
 
     private static func edit(_ asked: TokenEdit) throws(OperationError) -> TokenOperations.Edit {
@@ -97,8 +106,12 @@ extension TokenView {
             expiresAt: token.expiresAt?.text, networks: token.networks.map(\.text),
             rateLimitPerMinute: token.rateLimitPerMinute, lastUsedAt: lastUsed?.lastUsedAt?.text,
             lastAddress: lastUsed?.lastAddress, useCount: entry.secrets.reduce(0) { $0 + $1.useCount },
-            secrets: entry.secrets.map { SecretView($0, now: now) })
+            secrets: entry.secrets.map { SecretView($0, now: now) },
+            scopes: token.mayReveal ? [Self.revealScope] : [])
     }
+
+    /// The one scope there is.
+    static let revealScope = "reveal"
 
     /// The one answer that shows the secret.
     init(_ created: TokenOperations.Created, now: Timestamp) {

@@ -8,6 +8,8 @@ package enum Dialect: String, Sendable {
     package var bytes: DialectWord { DialectWord(text: "BLOB") }
     /// What closes a table definition: column types are enforced.
     package var strict: DialectWord { DialectWord(text: " STRICT") }
+    /// What closes the definition of a table of small rows that are only looked for by their key: no second index is kept for it.
+    package var strictByKey: DialectWord { DialectWord(text: " STRICT, WITHOUT ROWID") }
 }
 
 /// A word that only ``Dialect`` can make.

@@ -90,6 +90,7 @@ package enum CredentialChange: Hashable, Sendable {
     case webhook(ID<Webhook>)
     case token(ID<Token>)
     case membership(ID<Organization>, ID<Account>)
+    case integrationToken(ID<IntegrationToken>)
 }
 
 /// Keeps credentials in memory and is told of each change in the same step as the database.

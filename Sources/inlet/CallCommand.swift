@@ -30,7 +30,8 @@ struct CallCommand: AsyncParsableCommand {
                     ["ID", "RECEIVED", "STATUS", "CAUSE", "TOKEN", "WEBHOOK", "FROM", "COUNT", "HELD"],
                     page.items.map {
                         [
-                            $0.id, $0.receivedAt, "\($0.status)", $0.cause ?? "-", $0.tokenName ?? "-",
+                            $0.id, $0.receivedAt, "\($0.status)", $0.cause ?? "-",
+                            $0.tokenName ?? $0.integrationToken ?? "-",
                             $0.webhook ?? "-", $0.remoteAddress, "\($0.count)", $0.held ?? "-",
                         ]
                     })

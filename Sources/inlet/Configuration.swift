@@ -26,6 +26,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case adminURL = "admin-url"
     case notificationURL = "notification-url"
     case trustedProxies = "trusted-proxies"
+    case egressAllow = "egress-allow"
     case logLevel = "log-level"
     case unsafeSynchronous = "unsafe-synchronous"
 
@@ -38,7 +39,7 @@ package enum Setting: String, CaseIterable, Sendable {
 
     var kind: Kind {
         switch self {
-        case .data, .ingest, .admin, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .masterKeyFile: .text
+        case .data, .ingest, .admin, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow, .masterKeyFile: .text
         case .ingestThreads: .number(1...64)
         case .bodyBytesMax: .number(1...(1 << 30))
         case .bytesInFlightMax: .number((1 << 20)...(1 << 40))
@@ -58,7 +59,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .data: "data"
         case .ingest: "127.0.0.1:8080"
         case .admin: "127.0.0.1:8081"
-        case .ingestURL, .adminURL, .notificationURL, .trustedProxies, .masterKeyFile: nil
+        case .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow, .masterKeyFile: nil
         case .ingestThreads: "\(min(4, ProcessInfo.processInfo.activeProcessorCount))"
         case .bodyBytesMax: "26214400"
         case .bytesInFlightMax: "268435456"
@@ -94,6 +95,8 @@ package enum Setting: String, CaseIterable, Sendable {
         case .notificationURL: "Address that warnings are posted to as JSON (default: none, they are logged and listed)."
         case .trustedProxies:
             "Networks of proxies whose X-Forwarded-For is believed, 10.0.0.0/8,192.0.2.7 for example (default: none)."
+        case .egressAllow:
+            "Private networks that organizations may have warnings posted to, 10.1.0.0/16 for example (default: none)."
         case .logLevel: "How much is logged: \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))."
         case .unsafeSynchronous: "For the power-cut test alone: `normal` loses acknowledged events."
         }
@@ -129,6 +132,7 @@ package struct Settings: Sendable {
     package var adminURL: String?
     package var notificationURL: String?
     package var trustedProxies: [IPNetwork]
+    package var egressAllow: [IPNetwork]
     package var logLevel: Logger.Level
     package var isUnsafe: Bool
 
@@ -165,7 +169,8 @@ package struct Settings: Sendable {
         ingestURL = try reader.optionalText(.ingestURL).map { try Self.checkedURL($0, .ingestURL) }
         adminURL = try reader.optionalText(.adminURL).map { try Self.checkedURL($0, .adminURL) }
         notificationURL = try reader.optionalText(.notificationURL).map { try Self.checkedURL($0, .notificationURL) }
-        trustedProxies = try Self.networks(try reader.optionalText(.trustedProxies))
+        trustedProxies = try Self.networks(try reader.optionalText(.trustedProxies), .trustedProxies)
+        egressAllow = try Self.networks(try reader.optionalText(.egressAllow), .egressAllow)
         masterKeyFile =
             try reader.optionalText(.masterKeyFile).map { URL(fileURLWithPath: $0) }
             ?? data.appendingPathComponent("master.key")
@@ -226,12 +231,12 @@ package struct Settings: Sendable {
         return ConfigReader(providers: providers)
     }
 
-    private static func networks(_ text: String?) throws -> [IPNetwork] {
+    private static func networks(_ text: String?, _ setting: Setting) throws -> [IPNetwork] {
         try (text ?? "").split(separator: ",").map { part in
             let name = part.trimmingCharacters(in: .whitespaces)
             guard let network = IPNetwork(name) else {
                 throw SettingsError(
-                    description: "`\(Setting.trustedProxies.rawValue)` names \(name), which is no network; write 10.0.0.0/8 or "
+                    description: "`\(setting.rawValue)` names \(name), which is no network; write 10.0.0.0/8 or "
                         + "2001:db8::/32, or one address.")
             }
             return network

@@ -11,22 +11,61 @@ struct Consent: ParsableArguments {
     ///
     /// - Parameter deed: what would be done, in words that follow `This would`.
     func ask(_ deed: String, impact: () async throws -> ImpactView) async throws {
+        try await ask(deed) { try await impact().text }
+    }
+
+    /// Shows what was sent until now, and asks whether to go on. Returns only if so.
+    ///
+    /// - Parameters:
+    ///   - deed: what would be done, in words that follow `This would`.
+    ///   - figures: what to show, in words.
+    func ask(_ deed: String, figures: () async throws -> String) async throws {
         if yes {
             // Scripts want silence, and in an emergency nothing may stand in the way, so this is not waited for if it fails.
-            if isatty(STDERR_FILENO) == 1, let impact = try? await impact() { Terminal.note(impact.text) }
+            if isatty(STDERR_FILENO) == 1, let figures = try? await figures() { Terminal.note(figures) }
             return
         }
         let deed = Output.printable(deed)
         guard Terminal.isThere else {
             throw SettingsError(description: "This would \(deed); pass --yes to do it without being asked.")
         }
-        Terminal.note(try await impact().text)
+        Terminal.note(try await figures())
         Terminal.note("\nThis would \(deed).")
         let answer = try Terminal.line("Go on? [y/N] ").lowercased()
         guard answer == "y" || answer == "yes" else {
             Terminal.note("Nothing was changed.")
             throw ExitCode(1)
         }
+    }
+}
+
+/// Asks for the name of what is to be deleted for good, so that nothing else goes by mistake. Row N5.
+struct NamedConsent: ParsableArguments {
+    @Option(help: ArgumentHelp("Its name, to delete it without being asked.", valueName: "name")) var confirmName: String?
+
+    /// Shows what was sent until now, and asks for the name. The server compares it.
+    ///
+    /// - Parameters:
+    ///   - deed: what would be done, in words that follow `This would`.
+    ///   - figures: what to show, in words.
+    func ask(_ deed: String, figures: () async throws -> String) async throws -> ConfirmDeletion {
+        if let confirmName {
+            if isatty(STDERR_FILENO) == 1, let figures = try? await figures() { Terminal.note(figures) }
+            return ConfirmDeletion(confirmName: confirmName)
+        }
+        let deed = Output.printable(deed)
+        guard Terminal.isThere else {
+            throw SettingsError(
+                description: "This would \(deed); pass its name as --confirm-name to do it without being asked.")
+        }
+        Terminal.note(try await figures())
+        Terminal.note("\nThis would \(deed).")
+        let name = try Terminal.line("Type its name to go on: ")
+        guard !name.isEmpty else {
+            Terminal.note("Nothing was changed.")
+            throw ExitCode(1)
+        }
+        return ConfirmDeletion(confirmName: name)
     }
 }
 

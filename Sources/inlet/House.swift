@@ -75,6 +75,11 @@ package struct House: Sendable {
                 try UsageTable(connection).all(on: today)
             )
         }
+        let reportIDs = try await store.read { connection in
+            ReportIDs(
+                lastDeploy: try DeployTable(connection).lastNumber(),
+                lastResource: try ResourceTable(connection).lastNumber())
+        }
         let roster = try await Roster.open(store)
         let activity = ActivityBook()
         let quota = QuotaBook(day: today, counts: usage)
@@ -85,10 +90,13 @@ package struct House: Sendable {
         appender = Appender(
             store: store, clock: clock, activity: activity, quota: quota,
             callsQueuedMax: settings.callsQueuedMax, heldWeightMax: Int64(settings.heldBytesMax), ids: desk.eventIDs,
-            lastHeldID: lastHeld, logger: logger)
+            lastHeldID: lastHeld, reportIDs: reportIDs, logger: logger)
         pipeline = IngestPipeline(
             roster: roster, keys: keys, appender: appender, ledger: ledger, load: load,
-            bodyBytesMax: settings.bodyBytesMax)
+            bodyBytesMax: settings.bodyBytesMax,
+            activate: { [integrations = IntegrationOperations(desk)] in
+                try await integrations.activate($0, newer: $1, from: $2)
+            })
         housekeeper = IngestHousekeeper(
             store: store, activity: activity, quota: quota, ledger: ledger, load: load, logger: logger)
         let outlook = try await OutlookOperations(desk)
@@ -96,7 +104,8 @@ package struct House: Sendable {
         sweep = Sweep(
             desk, outlook: outlook, keepRefusedCalls: .days(Int64(settings.refusedCallsDays)), keepHeldCalls: keepHeld)
         sweeper = Sweeper(sweep: sweep, clock: clock, logger: logger)
-        notifier = Notifier(outlook, url: settings.notificationURL, logger: logger)
+        notifier = Notifier(
+            outlook, url: settings.notificationURL, guardedBy: EgressGuard(allowed: settings.egressAllow), logger: logger)
         operations = RestOperations(
             desk: desk, held: HeldOperations(desk, keep: keepHeld), outlook: outlook, keys: keyOperations,
             backups: BackupOperations(desk, folder: settings.data),

@@ -8,20 +8,25 @@ import NIOCore
 import NIOHTTP1
 import ServiceLifecycle
 
-/// Posts warnings of what will stop (N4) to the address that whoever runs the server has set.
+/// Posts warnings of what will stop (N4) to the address of the organization, or else to the one that whoever runs the server has set.
 ///
-/// One at a time, oldest first, each until the other side answers 2xx, for a week. It may come twice, so it carries its id.
+/// For each organization one at a time, oldest first, each until the other side answers 2xx, for a week. It may come twice, so it
+/// carries its id.
 package struct Notifier: Service {
     private let outlook: OutlookOperations
     private let url: String?
+    private let egress: EgressGuard
     private let logger: Logger
     private static let pause = Duration.seconds(30)
     private static let warningsPerRound = 100
 
-    /// - Parameter url: where to; `nil` posts nothing.
-    package init(_ outlook: OutlookOperations, url: String?, logger: Logger) {
+    /// - Parameters:
+    ///   - url: where to, for organizations without an address of their own; `nil` posts nothing.
+    ///   - egress: what stands between organizations' own addresses and the network the server is in.
+    init(_ outlook: OutlookOperations, url: String?, guardedBy egress: EgressGuard, logger: Logger) {
         self.outlook = outlook
         self.url = url
+        self.egress = egress
         self.logger = logger
     }
 
@@ -34,16 +39,40 @@ package struct Notifier: Service {
         }
     }
 
-    /// Posts what nobody took yet; ends at the first that is not taken.
+    /// Posts what nobody took yet; for each organization, ends at the first that is not taken.
     package func deliver() async {
-        guard let url else { return }
         do {
-            for warning in try await outlook.undelivered(limit: Self.warningsPerRound) {
-                try await post(warning, to: url)
+            let warnings = try await outlook.undelivered(limit: Self.warningsPerRound)
+            let byOrganization = Dictionary(grouping: warnings, by: \.organization)
+            for (organization, warnings) in byOrganization.sorted(by: { $0.key < $1.key }) {
+                await deliver(warnings, of: organization)
+            }
+        } catch {
+            logger.warning("warnings could not be read", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func deliver(_ warnings: [Warning], of organization: ID<Organization>) async {
+        var redactor = Redactor([])
+        do {
+            // The variables in it are opened for this round alone.
+            let address = try await outlook.address(of: organization)
+            if let address { redactor = address.redactor }
+            guard address != nil || url != nil else { return }
+            for warning in warnings {
+                let status: Int
+                if let address {
+                    status = try await egress.post(try body(warning), to: address.url, headers: address.headers)
+                } else {
+                    status = try await post(try body(warning), to: url ?? "")
+                }
+                guard (200..<300).contains(status) else { throw NotTaken(status: status) }
                 try await outlook.noteDelivery(of: warning)
             }
         } catch {
-            logger.warning("a warning could not be delivered", metadata: ["error": "\(error)"])
+            logger.warning(
+                "a warning could not be delivered",
+                metadata: ["organization": "\(organization.text)", "error": "\(redactor.redacted("\(error)"))"])
         }
     }
 
@@ -60,19 +89,23 @@ package struct Notifier: Service {
     }
 
     private struct NotTaken: Error, CustomStringConvertible {
-        let status: UInt
+        let status: Int
         var description: String { "the notification address answered \(status)" }
     }
 
-    private func post(_ warning: Warning, to url: String) async throws {
-        let message = Message(
-            id: warning.id.text, organization: warning.organization.text, at: warning.at.text, kind: warning.kind.rawValue,
-            subject: warning.subject, name: warning.name.text, dueAt: warning.dueAt.text, daysLeft: warning.mark)
+    private func body(_ warning: Warning) throws -> Data {
+        try Wire.encode(
+            Message(
+                id: warning.id.text, organization: warning.organization.text, at: warning.at.text,
+                kind: warning.kind.rawValue, subject: warning.subject, name: warning.name.text, dueAt: warning.dueAt.text,
+                daysLeft: warning.mark))
+    }
+
+    private func post(_ body: Data, to url: String) async throws -> Int {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
-        request.body = .bytes(ByteBuffer(bytes: try Wire.encode(message)))
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(15))
-        guard (200..<300).contains(response.status.code) else { throw NotTaken(status: response.status.code) }
+        request.body = .bytes(ByteBuffer(bytes: body))
+        return Int(try await HTTPClient.shared.execute(request, timeout: .seconds(15)).status.code)
     }
 }

@@ -44,15 +44,43 @@ struct OrganizationCommand: AsyncParsableCommand {
         var dailyQuota: LimitWord?
         @Option(help: ArgumentHelp("Whether calls with lapsed tokens are kept aside.", valueName: "on|off"))
         var holdCalls: OnOff?
+        @Option(help: ArgumentHelp("Whether a new name for a credential asks for a new secret too.", valueName: "yes|no"))
+        var renameRegenerates: YesNo?
+        @Option(
+            help: ArgumentHelp("Where warnings are sent to; {{NAME}} stands for a secret variable.", valueName: "url"))
+        var notificationUrl: String?
+        @Flag(help: "Take the address for warnings away.") var noNotificationUrl = false
+        @Option(
+            help: ArgumentHelp(
+                "A header field sent with each warning, \"Authorization: Bearer {{NAME}}\" for example; can be given several "
+                    + "times, and replaces all there are.", valueName: "field"))
+        var notificationHeader: [HeaderField] = []
+        @Flag(help: "Send no header fields of your own with warnings.") var noNotificationHeaders = false
         @OptionGroup var options: ServerOptions
+
+        func validate() throws {
+            guard !(noNotificationUrl && notificationUrl != nil), !(noNotificationHeaders && !notificationHeader.isEmpty)
+            else { throw ValidationError("A setting cannot be set and lifted at once.") }
+            guard Set(notificationHeader.map { $0.name.lowercased() }).count == notificationHeader.count else {
+                throw ValidationError("Each header field can be given once.")
+            }
+        }
 
         func run() async throws {
             try await Failures.shown {
                 let edit = OrganizationEdit(
                     name: name, inactivityDays: Change(inactivityDays), dailyQuota: Change(dailyQuota),
-                    holdCalls: holdCalls.map { $0 == .on })
+                    holdCalls: holdCalls.map { $0 == .on }, renameRegenerates: renameRegenerates.map { $0 == .yes },
+                    notificationUrl: Change(notificationUrl, isLifted: noNotificationUrl),
+                    notificationHeaders: notificationHeaders)
                 try OrganizationCommand.show(try await options.client().editOrganization(edit), options)
             }
+        }
+
+        private var notificationHeaders: [String: String]? {
+            if noNotificationHeaders { return [:] }
+            guard !notificationHeader.isEmpty else { return nil }
+            return Dictionary(notificationHeader.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last })
         }
     }
 
@@ -75,11 +103,17 @@ struct OrganizationCommand: AsyncParsableCommand {
 
     private static func show(_ organization: OrganizationView, _ options: ServerOptions) throws {
         if options.json { return try Output.json(organization) }
-        try Output.fields([
+        let headers = organization.notificationHeaders.sorted { $0.key < $1.key }
+        let settings: [(String, String?)] = [
             ("id", organization.id), ("name", organization.name),
             ("inactivity", organization.inactivityDays.map { "after \($0) days" } ?? "never"),
             ("daily quota", organization.dailyQuota.map { "\($0) calls" } ?? "none"),
-            ("hold calls", organization.holdCalls ? "on" : "off"), ("created", organization.createdAt),
-        ])
+            ("hold calls", organization.holdCalls ? "on" : "off"),
+            ("rename regenerates", organization.renameRegenerates ? "yes" : "no"),
+            ("notification url", organization.notificationUrl),
+        ]
+        try Output.fields(
+            settings + headers.map { ("notification header", "\($0.key): \($0.value)") }
+                + [("created", organization.createdAt)])
     }
 }

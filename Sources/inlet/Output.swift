@@ -54,6 +54,30 @@ enum Output {
         try text(lines.joined(separator: "\n"))
     }
 
+    /// A ratio of 0 to 1 in percent.
+    static func percent(_ ratio: Double) -> String {
+        String(format: "%.6g %%", ratio * 100)
+    }
+
+    /// A length of time in its two largest units, `1d 2h` for example.
+    static func span(seconds: Int64) -> String {
+        let units: [(name: String, seconds: Int64)] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)]
+        var rest = max(0, seconds)
+        var parts: [String] = []
+        for unit in units where rest >= unit.seconds {
+            parts.append("\(rest / unit.seconds)\(unit.name)")
+            rest %= unit.seconds
+        }
+        return parts.isEmpty ? "0s" : parts.prefix(2).joined(separator: " ")
+    }
+
+    /// How often something was used and when last, as a sentence without a subject.
+    static func uses(_ count: Int64, lastAt: String?, from address: String?) -> String {
+        guard let lastAt, count > 0 else { return "never used." }
+        let from = address.map { " from \(printable($0))" } ?? ""
+        return "used \(count == 1 ? "once" : "\(count) times"), the last time at \(printable(lastAt))\(from)."
+    }
+
     /// Text that came from outside, without what a terminal would obey.
     static func printable(_ text: String) -> String {
         String(
@@ -98,6 +122,9 @@ enum Failures {
 
     private static func sentence(_ problem: Problem) -> String {
         if problem.code == "unauthorized" { return "\(problem.detail) \(hint)" }
+        if let uses = problem.uses, !uses.isEmpty {
+            return Output.printable("\(problem.detail) It is used in: \(uses.joined(separator: ", ")).")
+        }
         guard let tokens = problem.tokens, !tokens.isEmpty else { return Output.printable(problem.detail) }
         let names = tokens.map { "\($0.id) (\($0.name))" }.joined(separator: ", ")
         return Output.printable("\(problem.detail) They are: \(names).")

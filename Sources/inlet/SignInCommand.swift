@@ -16,6 +16,7 @@ struct SignInCommand: AsyncParsableCommand {
     @OptionGroup var address: ServerAddress
     @Option(help: "What you sign in with.") var login: String
     @Option(help: "Id of the organization to act in (default: the one you used last).") var organization: String?
+    @Option(help: "What the token may do beside the usual: reveal, to look at sealed secrets.") var scope: [String] = []
     @Flag(help: "Print one JSON object.") var json = false
 
     /// What was done; never the token's secret.
@@ -32,8 +33,9 @@ struct SignInCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failures.shown {
             let client = try address.client()
-            let signedIn = try await signIn(client)
-            let token = try await makeToken(client.acting(as: signedIn))
+            let password = try Terminal.secret("Password of \(Output.printable(login)): ")
+            let signedIn = try await signIn(client, password)
+            let token = try await makeToken(client.acting(as: signedIn), password)
             guard let secret = token.secret else {
                 throw ClientError.unreadable("\(try address.url()) made a token and did not say its secret.")
             }
@@ -49,10 +51,8 @@ struct SignInCommand: AsyncParsableCommand {
         }
     }
 
-    private func signIn(_ client: InletClient) async throws -> SignedIn {
-        var asked = NewSession(
-            login: login, password: try Terminal.secret("Password of \(Output.printable(login)): "),
-            organization: organization)
+    private func signIn(_ client: InletClient, _ password: String) async throws -> SignedIn {
+        var asked = NewSession(login: login, password: password, organization: organization)
         do {
             return try await client.signIn(asked)
         } catch ClientError.problem(let problem) where problem.code == "second_factor_required" {
@@ -62,9 +62,10 @@ struct SignInCommand: AsyncParsableCommand {
     }
 
     // The session has done its work with that.
-    private func makeToken(_ client: InletClient) async throws -> TokenView {
+    private func makeToken(_ client: InletClient, _ password: String) async throws -> TokenView {
         let asked = NewToken(
-            kind: "management", name: Self.tokenName, expiresAt: SystemClock().now().adding(.days(30)).text)
+            kind: "management", name: Self.tokenName, expiresAt: SystemClock().now().adding(.days(30)).text,
+            scopes: scope.isEmpty ? nil : scope, password: scope.isEmpty ? nil : password)
         do {
             let token = try await client.createToken(asked)
             try? await client.endSession("current")

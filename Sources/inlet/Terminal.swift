@@ -52,6 +52,34 @@ enum Terminal {
         return password
     }
 
+    /// Asks for a value that nobody is to see: twice at a terminal. Else it is all of standard input, but for a line break at the
+    /// end.
+    ///
+    /// - Parameter bytesMax: what is longer is refused.
+    static func hiddenValue(bytesMax: Int) throws -> String {
+        if isThere {
+            let value = try secret("Value: ")
+            // The terminal drops the rest of such a line, and says nothing.
+            guard value.utf8.count < lineBytesMax - 1 else {
+                throw SettingsError(description: "The value is too long for a terminal; hand it in by standard input.")
+            }
+            guard try secret("Again: ") == value else {
+                throw SettingsError(description: "These were two different values; nothing was changed.")
+            }
+            return value
+        }
+        let lineBreakBytesMax = 2
+        var bytes = try FileHandle.standardInput.read(upToCount: bytesMax + lineBreakBytesMax + 1) ?? Data()
+        if bytes.last == UInt8(ascii: "\n") {
+            bytes.removeLast()
+            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+        }
+        guard bytes.count <= bytesMax, let value = String(data: bytes, encoding: .utf8) else {
+            throw SettingsError(description: "Standard input must hold the value: text of at most \(bytesMax) bytes.")
+        }
+        return value
+    }
+
     private static let interrupt: UInt8 = 3
     private static let lineBytesMax = 4096
     private static let ended = SettingsError(description: "Standard input ended where an answer was expected.")

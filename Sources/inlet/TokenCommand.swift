@@ -45,13 +45,19 @@ struct TokenCommand: AsyncParsableCommand {
         var expiresAt: String?
         @Option(help: LimitHelp.network) var network: [String] = []
         @Option(help: LimitHelp.rate) var rateLimit: Int64?
+        @Option(
+            help: ArgumentHelp(
+                "What a management token may do besides: reveal, to look at secrets. Needs the same scope of your own.",
+                valueName: "scope"))
+        var scope: [String] = []
         @OptionGroup var options: ServerOptions
 
         func run() async throws {
             try await Failures.shown {
                 let asked = NewToken(
                     kind: kind, webhook: webhook, owner: owner, name: name, description: description,
-                    expiresAt: expiresAt, networks: network.isEmpty ? nil : network, rateLimitPerMinute: rateLimit)
+                    expiresAt: expiresAt, networks: network.isEmpty ? nil : network, rateLimitPerMinute: rateLimit,
+                    scopes: scope.isEmpty ? nil : scope)
                 try TokenCommand.show(try await options.client().createToken(asked), options)
             }
         }
@@ -225,6 +231,7 @@ struct TokenCommand: AsyncParsableCommand {
             ("state", token.inactiveSince.map { "\(token.state) since \($0)" } ?? token.state), ("hint", token.hint + "…"),
             ("created", token.createdAt), ("expires", token.expiresAt),
             ("networks", token.networks.isEmpty ? nil : token.networks.joined(separator: ", ")),
+            ("scopes", token.scopes.isEmpty ? nil : token.scopes.joined(separator: ", ")),
             ("calls a minute", token.rateLimitPerMinute.map { "at most \($0)" }),
             ("last used", token.lastUsedAt ?? "never"), ("last from", token.lastAddress), ("uses", "\(token.useCount)"),
         ])

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Contract
+import Foundation
 
 /// A length of time on the command line: `0`, `90s`, `30m`, `24h`, `7d`.
 struct TimeSpan: ExpressibleByArgument {
@@ -38,6 +39,24 @@ struct LimitWord: ExpressibleByArgument {
 /// `on` or `off`.
 enum OnOff: String, ExpressibleByArgument, CaseIterable {
     case on, off
+}
+
+/// `yes` or `no`.
+enum YesNo: String, ExpressibleByArgument, CaseIterable {
+    case yes, no
+}
+
+/// A header field on the command line: `Name: value`.
+struct HeaderField: ExpressibleByArgument {
+    let name: String
+    let value: String
+
+    init?(argument: String) {
+        guard let colon = argument.firstIndex(of: ":") else { return nil }
+        name = String(argument[..<colon])
+        value = argument[argument.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+        guard !name.isEmpty else { return nil }
+    }
 }
 
 extension Change {

@@ -2,6 +2,7 @@
 
 import datetime
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from inlet_server import LOOPBACK, REPOSITORY, call_once, own_server, until
-from test_secrets import time_code
+from test_secrets import Browser, time_code
 
 DOCUMENT = REPOSITORY / "docs" / "openapi.yaml"
 BASE = "/api/v1"
@@ -42,6 +43,11 @@ FORMATS = {
     ).map(datetime.datetime.isoformat),
     # Only the server makes one; see `Fitting`.
     "cursor": strategies.just(""),
+    "step": strategies.builds("{}{}".format, strategies.integers(1, 31), strategies.sampled_from("mhd")) | strategies.just("60"),
+    # Nothing listens there, and no secret variable stands in it.
+    "notification-url": strategies.integers(0, 10**9).map(lambda number: f"http://{LOOPBACK}:9/{number}"),
+    "header-value": strategies.from_regex("[!-z]{1,100}", fullmatch=True),
+    "variable-value": strategies.text(LETTERS, min_size=1, max_size=500),
 }
 for name, values in FORMATS.items():
     schemathesis.openapi.format(name, values)
@@ -71,12 +77,18 @@ def checks_left_out(case):
     return []
 
 
+def hours_ago(count):
+    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=count)).isoformat()
+
+
 class Fitting:
     """Turns what was generated into what can succeed, where no schema can say what that is. All exclusions, and why:
 
     - ids: a made-up one is never that of a thing that exists. Every other request gets a real one, new for each operation.
     - accounts in a field or query, passwords, codes of links and of the app: what is not real is 400, so all are real.
+    - `confirm_name`, `credential` of an application: what is not real is 400, so these are real.
     - `after`: only the server makes a cursor, so none is sent.
+    - `from` and `to` of an availability: most are too far apart.
     - `cause`: accepted calls have none, so `outcome` is left out beside it.
     - `expires_at`: must lie ahead, for a management token at most a year.
     - passwords in refused requests, too: wrong ones would be slowed down, and then nothing else is tested.
@@ -87,21 +99,34 @@ class Fitting:
         self.api = server.api()
         self.ingest_port = server.ingest_port
         self.url = f"http://{LOOPBACK}:{server.admin_port}{BASE}"
-        self.headers = {"Authorization": f"Bearer {server.info['management_token']}"}
         self.password = server.info["password"]
+        self.api.token = self.token_that_may_reveal(server)
+        self.headers = {"Authorization": f"Bearer {self.api.token}"}
         self.things = {}
         # What each operation was answered.
         self.statuses = {}
 
+    def token_that_may_reveal(self, server):
+        """A management token with the scope `reveal`; only a session with the password gives the first one."""
+        browser = Browser(server.admin_port)
+        signed_in = browser.expect(201, "POST", "/sessions", {"login": "owner", "password": self.password})
+        browser.csrf = signed_in["csrf_token"]
+        asked = {"kind": "management", "name": "may reveal", "scopes": ["reveal"], "password": self.password}
+        return browser.expect(201, "POST", "/tokens", asked)["secret"]
+
     def fit(self, case):
         things = self.existing(case.operation.label)
-        if self.is_good(case, ParameterLocation.PATH) and "id" in case.path_parameters and self.is_chosen(case.path_parameters):
-            thing = things.get(case.operation.path.split("/")[1], case.path_parameters["id"])
-            case.path_parameters = {**case.path_parameters, "id": thing}
+        if self.is_good(case, ParameterLocation.PATH) and self.is_chosen(case.path_parameters):
+            thing = things.get(case.operation.path.split("/")[1])
+            real = {"id": thing, "name": thing, "activation": things.get("activations")}
+            case.path_parameters = {name: real.get(name) or value for name, value in case.path_parameters.items()}
         if self.is_good(case, ParameterLocation.QUERY):
             left_out = {"after", "outcome"} if case.query.get("cause") else {"after"}
             query = {name: value for name, value in case.query.items() if name not in left_out}
-            case.query = query | {name: things["accounts"] for name in ["owner", "actor"] if query.get(name)}
+            real = dict.fromkeys(["owner", "actor"], things["accounts"])
+            if case.operation.path.endswith("/availability"):
+                real |= {"from": hours_ago(3), "to": hours_ago(1)}
+            case.query = query | {name: value for name, value in real.items() if query.get(name)}
         if self.is_good(case, ParameterLocation.BODY) and isinstance(case.body, dict):
             case.body = case.body | {
                 name: value for name, value in self.better(case, things).items() if case.body.get(name) is not None}
@@ -115,6 +140,7 @@ class Fitting:
         values = {
             "expires_at": ahead.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "force": False,
             "owner": things["accounts"], "to": things["other account"], "tokens": [],
+            **{name: things[name] for name in ["confirm_name", "credential"] if name in things},
         }
         if self.is_chosen(case.body):
             values["webhook"] = things["webhooks"]
@@ -149,7 +175,8 @@ class Fitting:
         """Things of one operation's own, for others may delete theirs."""
         if label not in self.things:
             # What was changed at random must not keep these from being made.
-            self.api.expect([200], "PATCH", f"{BASE}/organization", {"daily_quota": None, "inactivity_days": None})
+            usual = {"daily_quota": None, "inactivity_days": None, "rename_regenerates": False, "notification_url": None}
+            self.api.expect([200], "PATCH", f"{BASE}/organization", usual)
             webhook = self.api.new_webhook(f"of {label}")
             account = self.person(f"ann{len(self.things)}@example.com")
             token = self.api.new_token("app", "a token", webhook)
@@ -158,7 +185,7 @@ class Fitting:
             self.things[label] = {
                 "webhooks": webhook, "accounts": account, "tokens": token["id"], "events": event,
                 "other account": self.post("/accounts", {"kind": "service", "name": "Bot"})["id"],
-                **self.more(label, token["id"]),
+                **self.more(label, token["id"]), **self.reported(label),
             }
         return self.things[label]
 
@@ -173,6 +200,39 @@ class Fitting:
                 elsewhere = self.post("/organizations", {"name": "Elsewhere"})["management_token"]
                 self.person("guest@example.com", elsewhere)
         return {}
+
+    def reported(self, label):
+        """What the operations need that are about reports."""
+        name = f"of {label}"
+        match label.split("/")[1]:
+            case "credentials":
+                made = self.post("/credentials", {"type": "hits_failure", "name": name})
+                self.report("/activations", made["secret"])
+                [activation] = self.api.expect([200], "GET", f"{BASE}/credentials/{made['id']}/activations").json()["items"]
+                return {"credentials": made["id"], "activations": activation["id"], "confirm_name": name}
+            case "applications":
+                credential = self.post("/credentials", {"type": "deploy", "name": name})["id"]
+                made = self.post("/applications", {"name": name, "credential": credential})
+                self.report("/deploys", made["secret"], {"version": "1", "environment": "production", "status": "succeeded"})
+                return {"applications": made["id"], "credential": credential, "confirm_name": name}
+            case "resources":
+                made = self.post("/credentials", {"type": "hits_failure", "name": name})
+                secret = self.report("/activations", made["secret"])["activation_token"]
+                # The name of one thing must do as its reference in a path.
+                resource = f"resource {len(self.things)}"
+                self.report("/hits", secret, {"resource": resource, "hits": 10, "failures": 1})
+                return {"resources": resource}
+            case "secret-variables":
+                variable = f"V{len(self.things)}"
+                self.api.expect([201], "PUT", f"{BASE}/secret-variables/{variable}", {"value": "x"})
+                return {"secret-variables": variable}
+        return {}
+
+    def report(self, path, secret, body=None):
+        answer = call_once(
+            self.ingest_port, "POST", path, None if body is None else json.dumps(body), {"Authorization": f"Bearer {secret}"})
+        assert answer.status in (201, 202), answer
+        return answer.json()
 
     def person(self, login, token=None):
         answer = self.api.request("POST", f"{BASE}/accounts", {"kind": "person", "name": "Ann", "login": login}, token)
@@ -221,7 +281,7 @@ def operations():
 def operations_of_the_tables():
     """The same from the tables of rest-api.md; its dash is everybody's right to one's own account."""
     for line in (REPOSITORY / "docs" / "rest-api.md").read_text().splitlines():
-        if not (row := re.match(r"\| (GET|POST|PATCH|DELETE) (`/[^|]*) \| ([^|]*) \|", line)):
+        if not (row := re.match(r"\| (GET|POST|PUT|PATCH|DELETE) (`/[^|]*) \| ([^|]*) \|", line)):
             continue
         method, paths, rights = row.groups()
         named = frozenset(re.findall(r"[a-z]+\.[a-z_]+", rights.replace("–", "account.use_own")))

@@ -45,7 +45,7 @@ package struct CallTable {
                 into: "refused_calls",
                 columns: [
                     "id", "organization", "received_at", "webhook", "token", "cause", "cause_at", "status",
-                    "remote_address", "basic_user", "count", "held",
+                    "remote_address", "basic_user", "count", "held", "integration_token",
                 ],
                 rows: calls.map { call in
                     [
@@ -53,6 +53,7 @@ package struct CallTable {
                         call.webhook?.sqlValue ?? .null, call.token?.sqlValue ?? .null, call.cause.sqlValue,
                         call.causeAt?.sqlValue ?? .null, call.status.sqlValue, call.remoteAddress.sqlValue,
                         call.basicUser?.sqlValue ?? .null, call.count.sqlValue, call.held?.sqlValue ?? .null,
+                        call.integrationToken?.sqlValue ?? .null,
                     ]
                 }))
     }
@@ -70,7 +71,8 @@ package struct CallTable {
         if let cause = filter.cause { condition = "\(sql: condition) AND cause = \(cause)" }
         return try connection.rows(
             """
-            SELECT id, organization, received_at, webhook, token, cause, cause_at, status, remote_address, basic_user, count, held
+            SELECT id, organization, received_at, webhook, token, cause, cause_at, status, remote_address, basic_user, count, held,
+                integration_token
             FROM refused_calls WHERE \(sql: condition) ORDER BY id DESC LIMIT \(limit)
             """
         ).map(RefusedCall.init)
@@ -97,6 +99,7 @@ extension RefusedCall {
             token: try row.optionalText("token").map(ID.init(stored:)), cause: try row.text("cause"),
             causeAt: try row.optionalTimestamp("cause_at"), status: Int(clamping: try row.integer("status")),
             remoteAddress: try row.text("remote_address"), basicUser: try row.optionalText("basic_user"),
-            count: try row.integer("count"), held: try row.optionalInteger("held").map(OrderedID.init(number:)))
+            count: try row.integer("count"), held: try row.optionalInteger("held").map(OrderedID.init(number:)),
+            integrationToken: try row.optionalText("integration_token").map(ID.init(stored:)))
     }
 }

@@ -1,6 +1,6 @@
 import Domain
 
-/// Which dedupe key stands for which event, per webhook, for seven days.
+/// Which dedupe key stands for which event of a webhook, or which report of a credential, for seven days.
 package struct DedupeTable {
     private let connection: any Connection
 
@@ -14,20 +14,34 @@ package struct DedupeTable {
     package func claim(
         _ key: String, of webhook: ID<Webhook>, for event: OrderedID<Event>, now: Timestamp
     ) throws(StorageError) -> OrderedID<Event> {
+        OrderedID(number: try claim(key, of: webhook.text, for: event.number, now: now))
+    }
+
+    /// Claims a key for a new report of hits, unless a living claim is there; keys are told apart by credential (E5).
+    ///
+    /// - Returns: the report that has the key: the new one, or the earlier one.
+    package func claim(
+        _ key: String, of credential: ID<IntegrationCredential>, for report: OrderedID<HitsRequest>, now: Timestamp
+    ) throws(StorageError) -> OrderedID<HitsRequest> {
+        OrderedID(number: try claim(key, of: credential.text, for: report.number, now: now))
+    }
+
+    // The columns bear the names of what they were made for first.
+    private func claim(_ key: String, of subject: String, for number: Int64, now: Timestamp) throws(StorageError) -> Int64 {
         let claimed = try connection.row(
             """
             INSERT INTO dedupe_keys (webhook, dedupe_key, event, expires_at)
-            VALUES (\(webhook), \(key), \(event), \(now.adding(Limits.dedupeWindow)))
+            VALUES (\(subject), \(key), \(number), \(now.adding(Limits.dedupeWindow)))
             ON CONFLICT (webhook, dedupe_key) DO UPDATE
             SET event = excluded.event, expires_at = excluded.expires_at
             WHERE dedupe_keys.expires_at <= \(now)
             RETURNING event
             """)
-        if claimed != nil { return event }
+        if claimed != nil { return number }
         let earlier = try connection.row(
-            "SELECT event FROM dedupe_keys WHERE webhook = \(webhook) AND dedupe_key = \(key)")
+            "SELECT event FROM dedupe_keys WHERE webhook = \(subject) AND dedupe_key = \(key)")
         guard let earlier else { throw .unreadable("a dedupe key vanished inside a transaction") }
-        return OrderedID(number: try earlier.integer("event"))
+        return try earlier.integer("event")
     }
 
     /// Gives a key back whose event was not kept after all.

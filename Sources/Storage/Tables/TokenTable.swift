@@ -24,10 +24,11 @@ package struct TokenTable {
         try connection.execute(
             """
             INSERT INTO tokens (id, organization, kind, webhook, owner, name, description, state, state_since,
-                state_reason, created_at, expires_at, networks, rate_limit)
+                state_reason, created_at, expires_at, networks, rate_limit, may_reveal)
             VALUES (\(token.id), \(token.organization), \(token.scope.name), \(token.scope.webhook), \(token.owner),
                 \(token.name), \(token.description), \(state.state), \(state.since), \(state.reason), \(token.createdAt),
-                \(token.expiresAt), \(token.networksText), \(token.rateLimitPerMinute))
+                \(token.expiresAt), \(token.networksText), \(token.rateLimitPerMinute),
+                \(token.mayReveal))
             """)
         try insert(secret)
     }
@@ -189,7 +190,7 @@ package struct TokenTable {
         try connection.rows(
             """
             SELECT id, organization, kind, webhook, owner, name, description, state, state_since, state_reason, created_at,
-                expires_at, networks, rate_limit
+                expires_at, networks, rate_limit, may_reveal
             FROM tokens WHERE \(sql: condition) ORDER BY id LIMIT \(limit)
             """
         ).map(Token.init)
@@ -240,6 +241,7 @@ extension Token {
             id: try row.id("id"), organization: try row.id("organization"), scope: scope, owner: try row.id("owner"),
             name: try row.label("name"), description: try row.label("description"), state: try row.lifecycle(),
             createdAt: try row.timestamp("created_at"), expiresAt: try row.optionalTimestamp("expires_at"),
-            networks: networks, rateLimitPerMinute: try row.optionalInteger("rate_limit"))
+            networks: networks, rateLimitPerMinute: try row.optionalInteger("rate_limit"),
+            mayReveal: try row.flag("may_reveal"))
     }
 }
