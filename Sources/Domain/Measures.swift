@@ -71,20 +71,29 @@ package struct Measures: Hashable, Sendable {
     private static func timeToRestore(_ ordered: [Deploy], from: Timestamp, to: Timestamp) -> Measure {
         var times: [Double] = []
         var outageStart: Timestamp?
+        // A version that is rolled back later was bad since it went live.
+        var liveSince: [Label: Timestamp] = [:]
+        func end(_ start: Timestamp?, at moment: Timestamp) {
+            outageStart = nil
+            if let start, from <= start, start < to { times.append(moment.since(start).seconds) }
+        }
         for deploy in ordered {
-            if deploy.status.isFailure {
-                outageStart = outageStart ?? deploy.at
-            } else if deploy.status == .succeeded, let start = outageStart {
-                if from <= start, start < to { times.append(deploy.at.since(start).seconds) }
-                outageStart = nil
+            switch deploy.status {
+            case .started: break
+            case .failed: outageStart = outageStart ?? deploy.at
+            case .rolledBack: end(outageStart ?? liveSince[deploy.version], at: deploy.at)
+            case .succeeded:
+                end(outageStart, at: deploy.at)
+                liveSince[deploy.version] = deploy.at
             }
         }
         return Measure(
             value: median(times), unit: .seconds, count: times.count,
             definition: """
-                The median time from a failed or rolled back deploy to the next one that succeeded, over the outages that began \
-                in the window; failures in a row are one outage, which begins with the first, and an outage that no deploy has \
-                ended yet does not count.
+                The median length of the outages that began in the window. One begins with a failed deploy, or with the success \
+                of a version that is rolled back later; it ends with the rollback, or with the next deploy that succeeded. \
+                Failures in a row are one outage. One that has not ended does not count, nor does the rollback of a version that \
+                was never reported before.
                 """)
     }
 

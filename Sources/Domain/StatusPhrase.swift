@@ -3,6 +3,9 @@ package enum StatusPhrase {
     /// The words for a status that Inlet answers with; `Error` for any other.
     package static func text(_ status: Int) -> String {
         switch status {
+        case 200: "OK"
+        case 201: "Created"
+        case 202: "Accepted"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"

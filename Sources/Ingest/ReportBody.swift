@@ -109,8 +109,9 @@ extension ReportBody {
 /// One object of `POST /hits` as it stands in JSON.
 private struct HitsObject: Decodable {
     let resource: String
-    let hits: Int64
-    let failures: Int64?
+    // Read as what JSON has, so that a number that is not whole is said to be at its place.
+    let hits: Double
+    let failures: Double?
     let at: String?
 
     private enum Field: String, CaseIterable {
@@ -120,17 +121,18 @@ private struct HitsObject: Decodable {
     init(from decoder: any Decoder) throws {
         let fields = try decoder.fields(of: Field.self)
         resource = try fields.decode(String.self, forKey: .init(Field.resource.rawValue))
-        hits = try fields.decode(Int64.self, forKey: .init(Field.hits.rawValue))
-        failures = try fields.decodeIfPresent(Int64.self, forKey: .init(Field.failures.rawValue))
+        hits = try fields.decode(Double.self, forKey: .init(Field.hits.rawValue))
+        failures = try fields.decodeIfPresent(Double.self, forKey: .init(Field.failures.rawValue))
         at = try fields.decodeIfPresent(String.self, forKey: .init(Field.at.rawValue))
     }
 
     func checked(receivedAt now: Timestamp) throws(ReportFault) -> HitsReport {
         let resource = try ReportBody.name(resource, "resource")
-        guard (0...Limits.hitsMax).contains(hits) else { throw ReportFault("hits", "must be 0 to 1000000000000.") }
-        let failures = failures ?? 0
-        guard (0...hits).contains(failures) else {
-            throw ReportFault("failures", "must be 0 to `hits`, which counts all, failures too.")
+        guard let hits = Int64(exactly: hits), (0...Limits.hitsMax).contains(hits) else {
+            throw ReportFault("hits", "must be a whole number from 0 to 1000000000000.")
+        }
+        guard let failures = Int64(exactly: failures ?? 0), (0...hits).contains(failures) else {
+            throw ReportFault("failures", "must be a whole number from 0 to `hits`, which counts all, failures too.")
         }
         let at = try ReportBody.moment(at, "at", notAfter: now) ?? now
         guard at >= now.adding(Limits.reportAgeMax.negated) else { throw ReportFault("at", "is more than 7 days ago.") }
@@ -235,8 +237,6 @@ extension ReportFault {
             self.init(Self.place(context.codingPath), "must be \(Self.word(type)), not null.")
         case .dataCorrupted(let context) where context.underlyingError is UnknownField:
             self.init(Self.place(context.codingPath), context.debugDescription)
-        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
-            self.init(Self.place(context.codingPath), "cannot be read; a number must be whole.")
         default:
             self.init("body", "must be JSON: an object, or for hits also an array of them.")
         }
@@ -258,7 +258,7 @@ extension ReportFault {
     private static func word(_ type: any Any.Type) -> String {
         switch type {
         case is String.Type: "a text"
-        case is Int64.Type: "a whole number"
+        case is Double.Type: "a number"
         default: "an object"
         }
     }

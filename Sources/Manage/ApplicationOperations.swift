@@ -172,7 +172,8 @@ package struct ApplicationOperations: Sendable {
         return try await desk.look(actor, .readIntegrations) { connection in
             let application = try Self.find(reference, in: actor.organization, connection)
             let deploys = try DeployTable(connection).list(
-                of: application.id, environment: environment, since: from, limit: Limits.measuredDeploysMax)
+                of: application.id, environment: environment, since: from.adding(Self.lookBack.negated),
+                limit: Limits.measuredDeploysMax)
             return ShownMeasures(
                 application: application, environment: environment, days: days, from: from, to: to,
                 measures: Measures(of: deploys, from: from, to: to))
@@ -202,6 +203,9 @@ package struct ApplicationOperations: Sendable {
         if let found = try table.find(name: reference, in: organization) { return found }
         throw OperationError.notFound("application")
     }
+
+    // An outage that was under way when the window began belongs before it.
+    private static let lookBack = Interval.days(30)
 
     private static let noCredential = OperationError.conflict(
         code: "no_deploy_credential",

@@ -19,7 +19,7 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from inlet_server import LOOPBACK, REPOSITORY, call_once, own_server, until
-from test_secrets import Browser, time_code
+from test_secrets import time_code
 
 DOCUMENT = REPOSITORY / "docs" / "openapi.yaml"
 BASE = "/api/v1"
@@ -99,20 +99,12 @@ class Fitting:
         self.api = server.api()
         self.ingest_port = server.ingest_port
         self.url = f"http://{LOOPBACK}:{server.admin_port}{BASE}"
+        # It may reveal secrets.
+        self.headers = {"Authorization": f"Bearer {server.info['management_token']}"}
         self.password = server.info["password"]
-        self.api.token = self.token_that_may_reveal(server)
-        self.headers = {"Authorization": f"Bearer {self.api.token}"}
         self.things = {}
         # What each operation was answered.
         self.statuses = {}
-
-    def token_that_may_reveal(self, server):
-        """A management token with the scope `reveal`; only a session with the password gives the first one."""
-        browser = Browser(server.admin_port)
-        signed_in = browser.expect(201, "POST", "/sessions", {"login": "owner", "password": self.password})
-        browser.csrf = signed_in["csrf_token"]
-        asked = {"kind": "management", "name": "may reveal", "scopes": ["reveal"], "password": self.password}
-        return browser.expect(201, "POST", "/tokens", asked)["secret"]
 
     def fit(self, case):
         things = self.existing(case.operation.label)

@@ -33,7 +33,8 @@ import Testing
     ///
     /// Change failure rate: 1.0 to 1.8 ended, 9 versions; 1.1, 1.2, 1.6 and 1.8 failed or were rolled back: 4/9.
     ///
-    /// Time to restore: 4 to 6 is 30 − 24 = 6 h, 9 to 11 is 110 − 100 = 10 h; 12 is not over. The mean of the two is 8 h.
+    /// Time to restore: 1.1 was live from 3 to its rollback in 4, 24 − 21 = 3 h; 5 to 6 is 30 − 26 = 4 h; 9 to 10 is 101 − 100 = 1 h;
+    /// 12 is not over. The middle one of 1, 3, 4 is 3 h.
     static let table = [
         deploy(1, "1.0", .succeeded, at: 2, committed: -2),
         deploy(2, "1.1", .started, at: 20),
@@ -58,8 +59,8 @@ import Testing
         #expect(measures.leadTime.count == 4)
         #expect(measures.changeFailureRate.value == 4.0 / 9.0)
         #expect(measures.changeFailureRate.count == 9)
-        #expect(measures.timeToRestore.value == 8 * Self.hour)
-        #expect(measures.timeToRestore.count == 2)
+        #expect(measures.timeToRestore.value == 3 * Self.hour)
+        #expect(measures.timeToRestore.count == 3)
     }
 
     @Test func `E6 the order in which the reports are given changes nothing`() {
@@ -207,6 +208,19 @@ import Testing
         #expect(beganBefore.timeToRestore.value == nil)
         #expect(beganAtTheStart.timeToRestore.value == 2 * Self.hour)
         #expect(beganAtTheEnd.timeToRestore.value == nil)
+    }
+
+    @Test func `E6 a rollback ends the outage that began when the version went live, and one of an unknown version is none`() {
+        let wentLive = measures([
+            Self.deploy(1, "1.0", .succeeded, at: 1), Self.deploy(2, "1.1", .succeeded, at: 5),
+            Self.deploy(3, "1.1", .rolledBack, at: 7), Self.deploy(4, "1.2", .succeeded, at: 100),
+        ])
+        let unknown = measures([Self.deploy(1, "1.0", .rolledBack, at: 1), Self.deploy(2, "1.1", .succeeded, at: 3)])
+
+        #expect(wentLive.timeToRestore.value == 2 * Self.hour)
+        #expect(wentLive.timeToRestore.count == 1)
+        #expect(unknown.timeToRestore.value == nil)
+        #expect(unknown.changeFailureRate.value == 0.5)
     }
 
     @Test func `E6 a version that started again does not end an outage`() {
