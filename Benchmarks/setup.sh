@@ -24,6 +24,7 @@ command -v nginx >/dev/null || missing="$missing nginx"
 command -v webhook >/dev/null || missing="$missing webhook"
 command -v wrk >/dev/null || missing="$missing wrk"
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+[ -n "$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" ] || missing="$missing faketime"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 
 # The nginx and webhook packages start a service when they are installed. The benchmark runs its own copies on its own

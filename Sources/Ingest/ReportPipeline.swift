@@ -138,23 +138,18 @@ package struct ReportIDs: Sendable {
     }
 }
 
-/// Keeps the reports of one group: what they add to the same minute is added once, at the end.
+/// Keeps the reports of one group: what they add to the same bucket is added once, at the end.
 struct ReportKeeper {
     private let transaction: Transaction
     private let ids: ReportIDs
     private let now: Timestamp
     private var resources: [ResourceKey: OrderedID<Resource>] = [:]
-    private var sums: [SumKey: HitSum] = [:]
+    private var sums: [ResourceTable.BucketKey: HitSum] = [:]
     private var uses: [ID<IntegrationToken>: Use] = [:]
 
     private struct ResourceKey: Hashable {
         let organization: ID<Organization>
         let name: String
-    }
-
-    private struct SumKey: Hashable {
-        let resource: OrderedID<Resource>
-        let minute: Int64
     }
 
     private struct Use {
@@ -187,7 +182,7 @@ struct ReportKeeper {
     /// Writes down what has gathered.
     func finish() throws {
         let table = ResourceTable(transaction.connection)
-        for (key, sum) in sums { try table.add(sum, to: key.resource, at: Timestamp(seconds: key.minute)) }
+        for (key, sum) in sums { try table.add(sum, to: key) }
         for (token, use) in uses {
             let hasMoved = try IntegrationTable(transaction.connection).noteUse(
                 of: token, at: now, from: use.address, count: use.count, newer: use.newer)
@@ -227,8 +222,10 @@ struct ReportKeeper {
         }
         for hit in hits {
             guard let resource = resources[ResourceKey(organization: organization, name: hit.resource.text)] else { continue }
-            let key = SumKey(resource: resource, minute: BucketStep.minute.start(of: hit.at))
-            sums[key, default: HitSum()].add(HitSum(hits: hit.hits, failures: hit.failures))
+            for step in BucketStep.allCases {
+                let key = ResourceTable.BucketKey(of: resource, step, at: hit.at)
+                sums[key, default: HitSum()].add(HitSum(hits: hit.hits, failures: hit.failures))
+            }
         }
         return .reported(ReportReceipt(id: id.text, isNew: true, reports: hits.count))
     }

@@ -311,7 +311,7 @@ class Day:
             assert self.post(path, {}, 200, revealing)["secret"] == secret
             assert browser.expect(200, "POST", path, proof)["secret"] == secret
             browser.expect(400, "POST", path, {"password": wrong})
-            self.post(path, {}, 403)
+            self.post(path, {}, 403, self.made["management"][1])
         waiting = self.post("/applications/waiting/token/reveal", {}, 200, revealing)["secret"]
         self.secret("a deploy token that nobody was shown when it was made", waiting)
 

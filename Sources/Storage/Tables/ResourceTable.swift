@@ -58,21 +58,34 @@ package struct ResourceTable {
 
     // MARK: Figures
 
-    /// Adds to the bucket of every step that a moment falls into.
-    package func add(_ sum: HitSum, to resource: OrderedID<Resource>, at moment: Timestamp) throws(StorageError) {
-        for step in BucketStep.allCases {
-            // Held below the largest number there is, for a sum past it would be an error that no caller could mend.
-            try connection.execute(
-                """
-                INSERT INTO hit_buckets (resource, step, start, hits, failures)
-                VALUES (\(resource), \(step.rawValue), \(step.start(of: moment)), \(sum.hits), \(sum.failures))
-                ON CONFLICT (resource, step, start) DO UPDATE
-                SET hits = CASE WHEN hit_buckets.hits > \(Self.sumMax) THEN hit_buckets.hits
-                        ELSE hit_buckets.hits + excluded.hits END,
-                    failures = CASE WHEN hit_buckets.hits > \(Self.sumMax) THEN hit_buckets.failures
-                        ELSE hit_buckets.failures + excluded.failures END
-                """)
+    /// Which bucket: a step of a resource, by when it begins.
+    package struct BucketKey: Hashable, Sendable {
+        package let resource: OrderedID<Resource>
+        package let step: BucketStep
+        /// Seconds since 1970.
+        package let start: Int64
+
+        /// The bucket that a moment falls into.
+        package init(of resource: OrderedID<Resource>, _ step: BucketStep, at moment: Timestamp) {
+            self.resource = resource
+            self.step = step
+            start = step.start(of: moment)
         }
+    }
+
+    /// Adds to a bucket. Whoever reports adds to one of every step.
+    package func add(_ sum: HitSum, to key: BucketKey) throws(StorageError) {
+        // Held below the largest number there is, for a sum past it would be an error that no caller could mend.
+        try connection.execute(
+            """
+            INSERT INTO hit_buckets (resource, step, start, hits, failures)
+            VALUES (\(key.resource), \(key.step.rawValue), \(key.start), \(sum.hits), \(sum.failures))
+            ON CONFLICT (resource, step, start) DO UPDATE
+            SET hits = CASE WHEN hit_buckets.hits > \(Self.sumMax) THEN hit_buckets.hits
+                    ELSE hit_buckets.hits + excluded.hits END,
+                failures = CASE WHEN hit_buckets.hits > \(Self.sumMax) THEN hit_buckets.failures
+                    ELSE hit_buckets.failures + excluded.failures END
+            """)
     }
 
     private static let sumMax = Int64.max / 2
