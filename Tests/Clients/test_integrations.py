@@ -55,7 +55,8 @@ class Reporter:
             headers["Authorization"] = f"Bearer {secret}"
         if body is not None and not isinstance(body, str):
             body = json.dumps(body)
-        return call_once(self.server.ingest_port, "POST", path, body, {name.replace("_", "-"): it for name, it in headers.items()})
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return call_once(self.server.ingest_port, "POST", path, body, headers)
 
     def activate(self, credential):
         answer = self.send("/activations", credential["secret"])
@@ -306,7 +307,8 @@ def test_E4_an_activation_is_not_stored_by_anybody_between_and_lives_as_long_as_
     [listed] = reporter.look(f"/credentials/{credential['id']}/activations")["items"]
     assert (listed["state"], listed["expires_at"], listed["created_address"]) == ("active", given["expires_at"], LOOPBACK)
     assert given["activation_token"].startswith(listed["hint"]) and listed["id"].startswith("itk_")
-    assert listed["id"] in {it["subject"] for it in reporter.look("/outlook?days=1")["items"] if it["kind"] == "activation_expires"}
+    ending = [it["subject"] for it in reporter.look("/outlook?days=1")["items"] if it["kind"] == "activation_expires"]
+    assert listed["id"] in ending
 
 
 def test_E4_the_token_may_also_be_the_password_of_Basic_authentication(reporter, credential, name):
@@ -407,8 +409,9 @@ def test_N2_a_refused_report_stands_in_the_ledger_with_its_cause(reporter, crede
     reporter.send("/deploys", activation, {})
 
     def calls():
-        found = [it for it in reporter.look("/calls?outcome=refused&limit=500")["items"] if it.get("integration_token") == token["id"]]
-        return sorted((it["webhook"], it["cause"], it["status"], it["remote_address"]) for it in found)
+        refused = reporter.look("/calls?outcome=refused&limit=500")["items"]
+        own = [it for it in refused if it.get("integration_token") == token["id"]]
+        return sorted((it["webhook"], it["cause"], it["status"], it["remote_address"]) for it in own)
 
     assert until(lambda: len(calls()) == 2)
     assert calls() == [("/deploys", "wrong_kind_of_token", 401, LOOPBACK), ("/hits", "bad_report", 400, LOOPBACK)]
@@ -480,8 +483,9 @@ def test_E6_a_deploy_that_is_known_changes_nothing_and_each_status_is_a_report(r
 
 
 @pytest.mark.parametrize("wrong, field", [
-    ({"version": ""}, "version"), ({"status": "done"}, "status"), ({"environment": None}, "environment"), ({"commit": ""}, "commit"),
-    ({"url": "javascript:alert(1)"}, "url"), ({"started_at": "soon"}, "started_at"), ({"finished_at": "2999-01-01T00:00:00Z"}, "finished_at"),
+    ({"version": ""}, "version"), ({"status": "done"}, "status"), ({"environment": None}, "environment"),
+    ({"commit": ""}, "commit"), ({"url": "javascript:alert(1)"}, "url"), ({"started_at": "soon"}, "started_at"),
+    ({"finished_at": "2999-01-01T00:00:00Z"}, "finished_at"),
     ({"started_at": "2026-11-02T00:00:00Z", "finished_at": "2026-11-01T00:00:00Z"}, "finished_at"),
 ])
 def test_E6_a_bad_deploy_is_refused_with_its_field(reporter, name, wrong, field):
@@ -569,7 +573,9 @@ def test_E8_a_regenerated_deploy_token_ends_at_once_and_that_of_another_applicat
 def test_E7_a_look_at_a_secret_needs_the_scope_or_the_password_and_is_written_down(
         server, reporter, credential, session, revealing, plain, name):
     made = reporter.application(name)
-    for path, thing in [(f"/credentials/{credential['id']}/reveal", credential), (f"/applications/{made['id']}/token/reveal", made)]:
+    for path, thing in [
+        (f"/credentials/{credential['id']}/reveal", credential), (f"/applications/{made['id']}/token/reveal", made),
+    ]:
         problem(reporter.api.request("POST", f"/api/v1{path}", {}, plain), 403, "forbidden")
         shown = reporter.api.request("POST", f"/api/v1{path}", {}, revealing)
         assert shown.status == 200 and shown.header("Cache-Control") == "no-store"

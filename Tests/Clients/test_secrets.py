@@ -245,8 +245,8 @@ class Day:
         self.text(f"csrf_token, {name}", browser.csrf)
 
     def report(self, path, secret, body=None, status=202):
-        answer = call_once(
-            self.server.ingest_port, "POST", path, None if body is None else json.dumps(body), {"Authorization": f"Bearer {secret}"})
+        body = None if body is None else json.dumps(body)
+        answer = call_once(self.server.ingest_port, "POST", path, body, {"Authorization": f"Bearer {secret}"})
         assert answer.status == status, f"POST {path}: {answer}"
         return answer.json()
 
@@ -273,7 +273,8 @@ class Day:
         self.report("/hits", activation, [hits, hits | {"resource": activation, "hits": -1}], status=400)
         self.report("/hits", activation, {first: activation}, status=400)
         for kind in ["h", "v", "d"]:
-            self.report("/hits", self.secret(f"a report's token that was made up, {kind}", made_up_secret(kind)), hits, status=401)
+            unknown = self.secret(f"a report's token that was made up, {kind}", made_up_secret(kind))
+            self.report("/hits", unknown, hits, status=401)
         second = self.post(f"/credentials/{self.credential}/regenerate")["secret"]
         self.secret("an integration token, made anew", second)
         self.report("/hits", activation, hits, status=401)
@@ -293,7 +294,8 @@ class Day:
         self.application, first = made["id"], self.secret("a deploy token", made["secret"])
         self.report("/deploys", first, deploy)
         self.report("/deploys", first, {first: first}, status=400)
-        self.deploys = self.secret("a deploy token, made anew", self.post(f"/applications/{self.application}/token/regenerate")["secret"])
+        second = self.post(f"/applications/{self.application}/token/regenerate")["secret"]
+        self.deploys = self.secret("a deploy token, made anew", second)
         self.report("/deploys", first, deploy, status=401)
         self.report("/deploys", self.deploys, deploy, status=200)
 
@@ -327,7 +329,7 @@ class Day:
         self.api.expect([400], "PUT", f"/api/v1/secret-variables/{misplaced}", {"value": misplaced, "name": misplaced})
 
     def warnings(self):
-        """Has a warning posted to an address with secret variables in it: to one where nobody listens, and to one that refuses it once."""
+        """Has a warning posted to addresses with secret variables in them: where nobody listens, and where it is refused once."""
         soon = (datetime.now(timezone.utc) + timedelta(hours=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
         ends = self.post("/tokens", {"kind": "api", "name": "ends soon", "expires_at": soon})
         self.secret("a token that ends soon", ends["secret"])
