@@ -101,8 +101,8 @@ package struct ReportReceipt: Hashable, Sendable {
     package let id: String
     /// Whether it was not there before.
     package let isNew: Bool
-    /// How many objects it held.
-    package let reports: Int
+    /// How many objects it held; `nil` where there can be but one.
+    package let reports: Int?
 }
 
 /// The way of one call: find, authenticate, admit, append, answer.

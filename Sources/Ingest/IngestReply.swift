@@ -64,7 +64,7 @@ struct IngestReply {
 
     private init(_ receipt: ReportReceipt) {
         status = receipt.isNew ? 202 : 200
-        body = "{\"id\":\"\(receipt.id)\",\"reports\":\(receipt.reports)}"
+        body = "{\"id\":\"\(receipt.id)\"\(receipt.reports.map { ",\"reports\":\($0)" } ?? "")}"
         head =
             "HTTP/1.1 \(status) \(StatusPhrase.text(status))\r\nContent-Type: application/json\r\n"
             + "Content-Length: \(body.utf8.count)\r\nDate: "

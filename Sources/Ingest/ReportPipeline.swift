@@ -240,6 +240,6 @@ struct ReportKeeper {
             startedAt: deploy.startedAt, finishedAt: deploy.finishedAt, committedAt: deploy.committedAt,
             receivedAt: report.head.receivedAt, remoteAddress: report.head.remoteAddress)
         let kept = try DeployTable(transaction.connection).insert(new)
-        return .reported(ReportReceipt(id: kept.text, isNew: kept == new.id, reports: 1))
+        return .reported(ReportReceipt(id: kept.text, isNew: kept == new.id, reports: nil))
     }
 }

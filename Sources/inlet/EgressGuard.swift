@@ -25,7 +25,8 @@ struct EgressGuard: Sendable {
         let address = try await checkedAddress(of: name)
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10), read: .seconds(15)))
-        configuration.dnsOverride = [host: address.text, name: address.text]
+        // Under both spellings of an IPv6 address; for anything else they are one.
+        for spelling in [host, name] { configuration.dnsOverride[spelling] = address.text }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             var request = HTTPClientRequest(url: url)
