@@ -7,7 +7,7 @@ package struct Measures: Hashable, Sendable {
         package let unit: Unit
         /// How many deploys, versions or outages it rests on.
         package let count: Int
-        /// How it is worked out, in one sentence for a person.
+        /// How it is worked out, in words for a person.
         package let definition: String
     }
 

@@ -88,7 +88,8 @@ extension Rejection {
         switch status {
         case 401: "Send the token that opens this address as a Bearer token or as the password of Basic authentication."
         case 403: "This token opens another webhook. Use the token of this one."
-        case 404 where self == .unknownPath: "Post to /in/ followed by the id of a webhook; or to /activations, /hits or /deploys."
+        case 404 where self == .unknownPath:
+            "Post to /in/ followed by the id of a webhook; or to /activations, /hits or /deploys."
         case 404: "There is no such webhook open to this token."
         case 405: "Use POST."
         case 409 where self == .tooManyResources:
@@ -175,8 +176,9 @@ extension Rejection {
             .tokenInactive(since: never), .tokenExpired(at: never), .secretEnded(at: never), .ownerInactive(since: never),
             .networkNotAllowed, .tokenOfAnotherWebhook, .webhookOfAnotherOrganization, .webhookPaused, .severalCredentials,
             .tokenInQuery, .malformedRequest, .badContext, .badDedupeKey, .badReport(field: "", expectation: ""),
-            .tooManyResources, .tooManyActivations, .methodNotAllowed, .unknownPath, .headersTooLarge, .requestTimedOut, .bodyTooLarge, .rateLimited(perMinute: 0, seconds: 0), .quotaUsedUp, .overloaded,
-            .diskNearlyFull, .storageUnavailable, .stopping,
+            .tooManyResources, .tooManyActivations, .methodNotAllowed, .unknownPath, .headersTooLarge, .requestTimedOut,
+            .bodyTooLarge, .rateLimited(perMinute: 0, seconds: 0), .quotaUsedUp, .overloaded, .diskNearlyFull,
+            .storageUnavailable, .stopping,
         ]
         return all.map(\.cause)
     }()

@@ -117,7 +117,8 @@ package struct IngestPipeline: Sendable {
     let activate: Activate
 
     /// Exchanges an integration token, in a transaction of its own (E4). Throws a ``Rejection`` if it may not be.
-    package typealias Activate = @Sendable (ID<IntegrationToken>, _ newer: KeyedDigest?, _ from: String) async throws -> Activation
+    package typealias Activate =
+        @Sendable (ID<IntegrationToken>, _ newer: KeyedDigest?, _ from: String) async throws -> Activation
 
     package init(
         roster: Roster, keys: KeyCabinet, appender: Appender, ledger: Ledger, load: IngestLoad, bodyBytesMax: Int,

@@ -94,7 +94,8 @@ package final class Ledger: Sendable {
             guard let organization = call.organization else { continue }
             let webhook = call.webhook.flatMap { roster.webhook($0) }
             let key = CallCountTable.Key(
-                organization: organization, token: call.token?.text ?? call.integrationToken?.text ?? "", webhook: webhook?.id.text ?? "",
+                organization: organization, token: call.token?.text ?? call.integrationToken?.text ?? "",
+                webhook: webhook?.id.text ?? "",
                 cause: call.cause, day: call.receivedAt.day, address: "")
             let before = counts[key]
             counts[key] = ((before?.calls ?? 0) + call.count, max(before?.lastAt ?? call.receivedAt, call.receivedAt))

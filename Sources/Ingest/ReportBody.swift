@@ -65,8 +65,9 @@ extension ReportBody {
 
     // Foundation also reads other codings than UTF-8, and nests as deep as the sender likes.
     private static func requireJSON(_ body: Data) throws(ReportFault) {
-        guard !body.contains(0), String(validating: body, as: UTF8.self) != nil else {
-            throw ReportFault("body", "must be JSON in UTF-8.")
+        // RFC 8259, section 8.1: no byte order mark.
+        guard !body.contains(0), !body.starts(with: [0xEF, 0xBB, 0xBF]), String(validating: body, as: UTF8.self) != nil else {
+            throw ReportFault("body", "must be JSON in UTF-8, without a byte order mark.")
         }
         guard JSONValue.depth(of: body) <= JSONValue.depthMax else {
             throw ReportFault("body", "nests deeper than \(JSONValue.depthMax) levels.")

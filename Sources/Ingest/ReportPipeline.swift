@@ -149,7 +149,12 @@ struct ReportKeeper {
 
     private struct ResourceKey: Hashable {
         let organization: ID<Organization>
-        let name: String
+        let name: Label
+
+        // As the database tells them apart: by their bytes, for two spellings of one letter are equal texts.
+        static func == (left: ResourceKey, right: ResourceKey) -> Bool {
+            left.organization == right.organization && left.name.text.utf8.elementsEqual(right.name.text.utf8)
+        }
     }
 
     private struct Use {
@@ -193,14 +198,14 @@ struct ReportKeeper {
     private mutating func keep(_ hits: [HitsReport], _ report: PendingReport) throws -> IngestAnswer {
         let organization = report.admission.token.organization
         let table = ResourceTable(transaction.connection)
-        var unknown: Set<Label> = []
+        var unknown: Set<ResourceKey> = []
         for hit in hits {
-            let key = ResourceKey(organization: organization, name: hit.resource.text)
-            if resources[key] != nil || unknown.contains(hit.resource) { continue }
-            if let found = try table.find(name: key.name, in: organization) {
+            let key = ResourceKey(organization: organization, name: hit.resource)
+            if resources[key] != nil || unknown.contains(key) { continue }
+            if let found = try table.find(name: key.name.text, in: organization) {
                 resources[key] = found.id
             } else {
-                unknown.insert(hit.resource)
+                unknown.insert(key)
             }
         }
         if !unknown.isEmpty, try table.count(in: organization) + Int64(unknown.count) > Limits.resourcesMax {
@@ -208,20 +213,21 @@ struct ReportKeeper {
         }
         let id: OrderedID<HitsRequest> = ids.receipts.next(at: now)
         if let key = report.admission.dedupeKey {
-            let holder = try DedupeTable(transaction.connection).claim(
+            let earlier = try DedupeTable(transaction.connection).claim(
                 key, of: report.admission.token.credential, for: id, now: now)
-            if holder != id {
-                return .reported(ReportReceipt(id: holder.text, isNew: false, reports: hits.count))
+            if let earlier {
+                return .reported(ReportReceipt(id: earlier.text, isNew: false, reports: hits.count))
             }
         }
-        for name in unknown.sorted(by: { $0.text < $1.text }) {
+        for key in unknown.sorted(by: { $0.name.text < $1.name.text }) {
             let resource = Resource(
-                id: ids.resources.next(at: now), organization: organization, name: name, objective: .standard, createdAt: now)
+                id: ids.resources.next(at: now), organization: organization, name: key.name, objective: .standard,
+                createdAt: now)
             try table.insert(resource)
-            resources[ResourceKey(organization: organization, name: name.text)] = resource.id
+            resources[key] = resource.id
         }
         for hit in hits {
-            guard let resource = resources[ResourceKey(organization: organization, name: hit.resource.text)] else { continue }
+            guard let resource = resources[ResourceKey(organization: organization, name: hit.resource)] else { continue }
             for step in BucketStep.allCases {
                 let key = ResourceTable.BucketKey(of: resource, step, at: hit.at)
                 sums[key, default: HitSum()].add(HitSum(hits: hit.hits, failures: hit.failures))

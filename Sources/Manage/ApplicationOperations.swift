@@ -130,6 +130,14 @@ package struct ApplicationOperations: Sendable {
         return try IntegrationOperations.open(token, desk)
     }
 
+    /// Writes down that somebody without the permission asked for a look at a deploy token, if there is such an application in the
+    /// organization.
+    package func noteRefusedLook(at reference: String, _ actor: Actor) async throws {
+        let found = try await desk.read { try? Self.find(reference, in: actor.organization, $0) }
+        guard let found else { return }
+        try await Reveal(desk).noteRefusal(of: found.id.text, "permission", actor)
+    }
+
     /// Gives one application a new deploy token; the old one opens nothing from now on.
     package func regenerateToken(_ reference: String, _ actor: Actor) async throws -> Revealed {
         try await desk.act(actor, .changeIntegrations) { act in

@@ -179,16 +179,12 @@ package struct IntegrationOperations: Sendable {
         return try Self.open(token, desk)
     }
 
-    /// Writes down that somebody without the permission asked for a look at a secret, if there is such a thing in the organization.
-    ///
-    /// - Parameter reference: id or name of a credential or application.
+    /// Writes down that somebody without the permission asked for a look at a secret, if there is such a credential in the
+    /// organization.
     package func noteRefusedLook(at reference: String, _ actor: Actor) async throws {
-        let subject = try await desk.read { connection -> String? in
-            if let found = try? Self.find(reference, in: actor.organization, connection) { return found.id.text }
-            return (try? ApplicationOperations.find(reference, in: actor.organization, connection))?.id.text
-        }
-        guard let subject else { return }
-        try await Reveal(desk).noteRefusal(of: subject, "permission", actor)
+        let found = try await desk.read { try? Self.find(reference, in: actor.organization, $0) }
+        guard let found else { return }
+        try await Reveal(desk).noteRefusal(of: found.id.text, "permission", actor)
     }
 
     /// Deletes a credential (E10); all tokens made by it open nothing from now on.

@@ -155,7 +155,8 @@ package struct OrganizationOperations: Sendable {
     }
 
     private static func template(_ text: String, field: String) throws(OperationError) -> SecretTemplate {
-        guard text.utf8.count <= Limits.urlBytesMax, text.unicodeScalars.allSatisfy({ $0.isASCII && $0.value >= 0x20 && $0.value != 0x7F })
+        guard text.utf8.count <= Limits.urlBytesMax,
+            text.unicodeScalars.allSatisfy({ $0.isASCII && $0.value >= 0x20 && $0.value != 0x7F })
         else { throw .invalid(field: field, "must be at most 2000 bytes of ASCII on one line.") }
         do {
             return try SecretTemplate(text)
@@ -168,23 +169,28 @@ package struct OrganizationOperations: Sendable {
     private static func requireAddress(_ template: SecretTemplate) throws(OperationError) {
         let filled = (try? template.resolved { _ in "x" }) ?? ""
         let head = template.text.prefix { $0 != "{" }
-        let hasHost = head.hasPrefix("https://") && head.dropFirst(8).contains("/") || head.hasPrefix("http://") && head.dropFirst(7).contains("/")
+        let hasHost = ["https://", "http://"].contains { head.hasPrefix($0) && head.dropFirst($0.count).contains("/") }
         let isWhole = template.names.isEmpty || hasHost
         guard isWhole, !filled.contains(" "), let url = URL(string: filled), let host = url.host(), !host.isEmpty,
             url.user() == nil, ["http", "https"].contains(url.scheme)
         else {
             throw .invalid(
                 field: "notification_url",
-                "must be an http or https address; secret variables may stand behind the host, and a password goes into a header.")
+                "must be an http or https address; secret variables may stand behind the host, and a password goes into a header."
+            )
         }
     }
 
     // RFC 9110's tokens; what the connection itself needs is not for others to set.
     private static func isFieldName(_ name: String) -> Bool {
-        let isToken = !name.isEmpty && name.utf8.count <= 100 && name.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
-        let own = ["host", "content-length", "content-type", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"]
+        let isToken =
+            !name.isEmpty && name.utf8.count <= 100
+            && name.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+            }
+        let own = [
+            "host", "content-length", "content-type", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer",
+        ]
         return isToken && !own.contains(name.lowercased())
     }
 }

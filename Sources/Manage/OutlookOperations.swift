@@ -67,10 +67,10 @@ package final class OutlookOperations: Sendable {
         }
     }
 
-    /// Warnings that nobody took yet, of the last week.
-    package func undelivered(limit: Int) async throws -> [Warning] {
+    /// Warnings of the last week that nobody took yet, of each organization so many, oldest first.
+    package func undelivered(ofEach limit: Int) async throws -> [ID<Organization>: [Warning]] {
         let oldest = OrderedID<Warning>.first(at: desk.clock.now().adding(.days(-7)))
-        return try await desk.read { try WarningTable($0).undelivered(since: oldest, limit: limit) }
+        return try await desk.read { try WarningTable($0).undelivered(since: oldest, ofEach: limit) }
     }
 
     package func noteDelivery(of warning: Warning) async throws {

@@ -95,7 +95,8 @@ package struct ResourceOperations: Sendable {
         of reference: String, from: Timestamp?, to: Timestamp?, step: String?, _ actor: Actor
     ) async throws -> Availability {
         let now = desk.clock.now()
-        let to = to ?? now
+        // A moment later, so that what was reported just now is in it.
+        let to = to ?? now.adding(Interval(microseconds: 1))
         let from = from ?? to.adding(.days(-1))
         guard from < to else { throw OperationError.invalid(field: "from", "must lie before `to`.") }
         guard to.since(from) <= .days(3650) else { throw OperationError.invalid(field: "from", "lies too far before `to`.") }

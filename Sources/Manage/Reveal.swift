@@ -76,6 +76,7 @@ extension OperationError {
         switch self {
         case .lacksScope: "scope"
         case .invalid(field: "password", _): "password"
+        case .tooManyAttempts: "attempts"
         default: nil
         }
     }

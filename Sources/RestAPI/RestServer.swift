@@ -92,7 +92,12 @@ package struct RestServer: Sendable {
             if let permission = route.permission {
                 if permission == .revealSecrets, !actor.may(permission) {
                     let wanted = context.parameters.get("id").map { $0.removingPercentEncoding ?? $0 } ?? ""
-                    try await operations.integrations.noteRefusedLook(at: wanted, actor)
+                    // An application and a credential may have the same name.
+                    if route.path.hasPrefix("applications/") {
+                        try await operations.applications.noteRefusedLook(at: wanted, actor)
+                    } else {
+                        try await operations.integrations.noteRefusedLook(at: wanted, actor)
+                    }
                 }
                 try actor.require(permission)
             }

@@ -25,6 +25,8 @@ struct EgressGuard: Sendable {
         let address = try await checkedAddress(of: name)
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10), read: .seconds(15)))
+        // The next round tries again; this one need not wait for a port at which nobody listens.
+        configuration.connectionPool.retryConnectionEstablishment = false
         // Under both spellings of an IPv6 address; for anything else they are one.
         for spelling in [host, name] { configuration.dnsOverride[spelling] = address.text }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

@@ -19,6 +19,7 @@ package struct Notifier: Service {
     private let logger: Logger
     private static let pause = Duration.seconds(30)
     private static let warningsPerRound = 100
+    private static let organizationsAtOnce = 16
 
     /// - Parameters:
     ///   - url: where to, for organizations without an address of their own; `nil` posts nothing.
@@ -42,10 +43,13 @@ package struct Notifier: Service {
     /// Posts what nobody took yet; for each organization, ends at the first that is not taken.
     package func deliver() async {
         do {
-            let warnings = try await outlook.undelivered(limit: Self.warningsPerRound)
-            let byOrganization = Dictionary(grouping: warnings, by: \.organization)
-            for (organization, warnings) in byOrganization.sorted(by: { $0.key < $1.key }) {
-                await deliver(warnings, of: organization)
+            let warnings = try await outlook.undelivered(ofEach: Self.warningsPerRound)
+            // Beside each other, for an address that does not answer takes its time.
+            await withTaskGroup(of: Void.self) { group in
+                for (index, (organization, warnings)) in warnings.enumerated() {
+                    if index >= Self.organizationsAtOnce { await group.next() }
+                    group.addTask { await deliver(warnings, of: organization) }
+                }
             }
         } catch {
             logger.warning("warnings could not be read", metadata: ["error": "\(error)"])

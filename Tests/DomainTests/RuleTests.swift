@@ -152,7 +152,7 @@ import Testing
     {
         let reading: Set<Permission> = [
             .readOrganization, .readWebhooks, .readTokens, .readAccounts, .readEvents, .readCalls, .readStatus,
-            .useOwnAccount,
+            .readIntegrations, .readVariables, .useOwnAccount,
         ]
         let owners: Set<Permission> = [.readAuditKey, .manageInstallation]
 
@@ -169,7 +169,7 @@ import Testing
 @Suite struct RejectionTests {
     @Test func `N2 the list of causes is closed, and each has one name`() {
         #expect(Set(Rejection.causes).count == Rejection.causes.count)
-        #expect(Rejection.causes.contains("secret_ended") && Rejection.causes.count == 30)
+        #expect(Rejection.causes.contains("secret_ended") && Rejection.causes.count == 33)
     }
 
     @Test func `N3 only a lapse of a known token or its owner is worth keeping the call`() {

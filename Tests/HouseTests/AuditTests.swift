@@ -446,6 +446,9 @@ private struct ActsOfAll {
         let joiner: Actor
         let joinCode: String
         var person: Person
+        let integrationSecret: String
+        let activation: String
+        let scopeless: String
     }
 
     private typealias Act = (AuditEntry.Action, () async throws -> Void)
@@ -464,6 +467,10 @@ private struct ActsOfAll {
         let joiner = try await AccountOperations(house.house.desk).create(
             .init(kind: .person, name: "Far", login: "far@example.com", role: .member, withToken: false), elsewhere)
         let person = try await house.person()
+        let hits = try await house.hitsCredential("Old")
+        let report = try await house.report(.hits, #"{"resource":"r","hits":1}"#, bearer: house.activate(hits.secret))
+        #expect(report.status == 202)
+        _ = try await client.createCredential(NewCredential(type: "deploy", name: "Deploys"))
         things = Things(
             robot: try await client.createAccount(NewAccount(kind: "service", name: "robot")).id,
             webhook: try await client.createWebhook(NewWebhook(name: "w")).id,
@@ -471,14 +478,17 @@ private struct ActsOfAll {
             invitee: try await client.createAccount(NewAccount(kind: "person", name: "New", login: "new@example.com")).id,
             joiner: Actor(
                 organization: elsewhere.organization, account: joiner.member.account.id, role: .member, token: nil),
-            joinCode: try await client.invite(NewInvitation(login: "far@example.com")).code, person: person)
+            joinCode: try await client.invite(NewInvitation(login: "far@example.com")).code, person: person,
+            integrationSecret: hits.secret,
+            activation: try #require(try await client.activations(of: "Old").items.first?.id),
+            scopeless: try await house.scopelessToken())
         browser = try await house.browser(of: person)
     }
 
     /// Returns the kinds of act that were done, and reports those that did not leave exactly one entry.
     func run() async throws -> Set<AuditEntry.Action> {
         var done: Set<AuditEntry.Action> = []
-        for (action, act) in others + accounts + access + tokens + keys {
+        for (action, act) in others + accounts + access + tokens + integrations + applications + keys {
             house.clock.advance(by: .seconds(31))
             let before = try await entries().first?.sequence ?? 0
             try await act()
@@ -573,6 +583,39 @@ private struct ActsOfAll {
         ]
     }
 
+    private var integrations: [Act] {
+        [
+            (.credentialCreate, { try await post("credentials", #"{"type":"hits_failure","name":"New"}"#) }),
+            (.credentialEdit, { try await ask(.PATCH, "credentials/New", #"{"description":"d"}"#) }),
+            (.credentialRegenerate, { try await post("credentials/New/regenerate") }),
+            (.credentialReveal, { try await post("credentials/New/reveal", "{}") }),
+            (
+                .revealRefuse,
+                {
+                    let refused = try await house.api(.POST, "credentials/New/reveal", "{}", token: things.scopeless)
+                    #expect(refused.status == 403)
+                }
+            ),
+            (.credentialDelete, { try await ask(.DELETE, "credentials/New", #"{"confirm_name":"New"}"#) }),
+            (.activationCreate, { _ = try await house.activate(things.integrationSecret) }),
+            (.activationRevoke, { try await ask(.DELETE, "credentials/Old/activations/\(things.activation)") }),
+            (.resourceEdit, { try await ask(.PATCH, "resources/r", #"{"objective":99}"#) }),
+            (.resourceDelete, { try await ask(.DELETE, "resources/r") }),
+            (.variableSet, { try await ask(.PUT, "secret-variables/V", #"{"value":"v"}"#) }),
+            (.variableDelete, { try await ask(.DELETE, "secret-variables/V") }),
+        ]
+    }
+
+    private var applications: [Act] {
+        [
+            (.applicationCreate, { try await post("applications", #"{"name":"shop"}"#) }),
+            (.applicationEdit, { try await ask(.PATCH, "applications/shop", #"{"description":"d"}"#) }),
+            (.applicationRegenerate, { try await post("applications/shop/token/regenerate") }),
+            (.applicationReveal, { try await post("applications/shop/token/reveal", "{}") }),
+            (.applicationDelete, { try await ask(.DELETE, "applications/shop", #"{"confirm_name":"shop"}"#) }),
+        ]
+    }
+
     private var keys: [Act] {
         [
             (.keyRotate, { try await post("keys/rotate") }),
@@ -592,7 +635,11 @@ private struct ActsOfAll {
     }
 
     private func post(_ path: String, _ json: String? = nil) async throws {
-        let answer = try await house.api(.POST, path, json)
+        try await ask(.POST, path, json)
+    }
+
+    private func ask(_ method: HTTPMethod, _ path: String, _ json: String? = nil) async throws {
+        let answer = try await house.api(method, path, json)
         #expect((200..<300).contains(answer.status), "\(path)")
     }
 

@@ -285,9 +285,3 @@ import Testing
         return Dictionary(items.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
     }
 }
-
-extension Interval {
-    fileprivate func adding(_ other: Interval) -> Interval {
-        Interval(microseconds: microseconds + other.microseconds)
-    }
-}

@@ -248,6 +248,114 @@ import inlet
         }
     }
 
+    // MARK: Integrations
+
+    @Test func `What can be looked at again moves to a new key at once, activation tokens when they are used`() async throws {
+        try await Receiver.open { receiver async throws in
+            try await TestHouse.open([.egressAllow: "127.0.0.0/8"]) { house async throws in
+                let made = try await Made(house, receiver)
+                #expect(try await house.client().keys().items.map(\.secrets) == [6])
+                #expect(try await house.client().keys().items.map(\.sealed) == [4])
+
+                _ = try await house.client().rotateKeys()
+
+                try await house.settle()
+                #expect(try await house.client().keys().items.map(\.sealed) == [0, 4])
+                #expect(try await house.call(bearer: house.made.apiToken).status == 202)
+                try await house.settle()
+                // Neither token was used; the two activation tokens are left.
+                #expect(try await house.client().keys().items.map(\.secrets) == [2, 4])
+                try await made.expectAllGood(house)
+                #expect(try await house.client().keys().items.map(\.secrets) == [1, 5])
+                let held = try await house.api(.POST, "keys/1/retire")
+                #expect(held.status == 409 && held.problem?.code == "key_in_use")
+                #expect(try await house.report(.hits, Made.hit, bearer: made.rare).status == 202)
+                #expect(try await house.client().keys().items.map(\.secrets) == [0, 6])
+                try await made.expectWarningArrives(house, receiver)
+
+                try await house.client().retireKey(1)
+
+                try await made.expectAllGood(house)
+                #expect(try await house.report(.hits, Made.hit, bearer: made.rare).status == 202)
+                try await made.expectWarningArrives(house, receiver)
+                #expect(try await house.client().verifyAudit().isIntact)
+            }
+        }
+    }
+
+    @Test func `What is sealed for integrations is good after a restart, with the new key alone`() async throws {
+        let kept = Mutex<Made?>(nil)
+        try await Receiver.open { receiver async throws in
+            try await TestHouse.openTwice([.egressAllow: "127.0.0.0/8"]) { house async throws in
+                let made = try await Made(house, receiver)
+                kept.withLock { $0 = made }
+                _ = try await house.client().rotateKeys()
+                for token in [made.activation, made.rare] {
+                    #expect(try await house.report(.hits, Made.hit, bearer: token).status == 202)
+                }
+                _ = try await house.call(bearer: house.made.apiToken)
+                try await house.settle()
+                try await house.client().retireKey(1)
+            } keys: { folder, _ in
+                try KeyRing(fileText: String(contentsOf: folder.appendingPathComponent("master.key"), encoding: .utf8))
+            } second: { house async throws in
+                let made = try #require(kept.withLock { $0 })
+                try await made.expectAllGood(house)
+                try await made.expectWarningArrives(house, receiver)
+            }
+        }
+    }
+
+    @Test func `A forced retirement ends activation tokens that were not used, and nothing that can be looked at`() async throws {
+        try await Receiver.open { receiver async throws in
+            try await TestHouse.open([.egressAllow: "127.0.0.0/8"]) { house async throws in
+                let made = try await Made(house, receiver)
+                _ = try await house.client().rotateKeys()
+                #expect(try await house.report(.hits, Made.hit, bearer: made.activation).status == 202)
+                _ = try await house.call(bearer: house.made.apiToken)
+                try await house.settle()
+
+                try await house.client().retireKey(1, RetireKey(force: true))
+
+                #expect(try await house.report(.hits, Made.hit, bearer: made.rare).status == 401)
+                #expect(try await house.causes() == ["unknown_token"])
+                #expect(try await house.client().activations(of: "Hits").items.count == 1)
+                try await made.expectAllGood(house)
+                try await made.expectWarningArrives(house, receiver)
+            }
+        }
+    }
+
+    @Test func `While keys are rotated no report is refused, and each is counted`() async throws {
+        try await TestHouse.open { house async throws in
+            let made = try await house.hitsCredential()
+            let token = try await house.activate(made.secret)
+            let lamp = Lamp()
+            async let first = reports(house, token, while: lamp)
+            async let second = reports(house, token, while: lamp)
+
+            for number in 1...3 {
+                _ = try await house.client().rotateKeys()
+                #expect(try await house.call(bearer: house.made.apiToken).status == 202)
+                #expect(try await house.report(.activations, bearer: made.secret).status == 201)
+                while try await house.client().keys().items.first?.secrets ?? 0 > 0 {
+                    #expect(try await house.report(.hits, Made.hit, bearer: token).status == 202)
+                    for unused in try await house.client().activations(of: "Hits").items where unused.useCount == 0 {
+                        try await house.client().revokeActivation(unused.id, of: "Hits")
+                    }
+                    try await house.settle()
+                }
+                try await house.client().retireKey(number)
+            }
+            lamp.putOut()
+
+            let statuses = try await first + second
+            #expect(statuses.allSatisfy { $0 == 202 })
+            let uses = try #require(try await house.client().activations(of: "Hits").items.first).useCount
+            #expect(try await house.client().resource("r").hits == uses && uses > Int64(statuses.count))
+        }
+    }
+
     // MARK: Interrupted
 
     @Test func `A kill after the file got its new key and before the database did is made good at the next start`()
@@ -344,6 +452,60 @@ import inlet
     }
 
     // MARK: Helpers of the above
+
+    /// One of each that is kept sealed or by its digest, so that it can be looked for later.
+    private struct Made: Sendable {
+        let hits: String
+        let activation: String
+        /// An activation token that ``expectAllGood(_:)`` does not use.
+        let rare: String
+        let deploy: String
+
+        static let hit = #"{"resource":"r","hits":1}"#
+
+        init(_ house: TestHouse, _ receiver: Receiver) async throws {
+            hits = try await house.hitsCredential().secret
+            activation = try await house.activate(hits)
+            rare = try await house.activate(hits)
+            deploy = try await house.deployToken().secret
+            _ = try await house.client().setSecretVariable("TOKEN", NewSecretVariable(value: "value"))
+            _ = try await house.client().editOrganization(
+                OrganizationEdit(
+                    notificationUrl: .set("\(receiver.base)/hook"), notificationHeaders: ["Authorization": "{{TOKEN}}"]))
+        }
+
+        func expectAllGood(_ house: TestHouse) async throws {
+            #expect(try await house.report(.hits, Self.hit, bearer: activation).status == 202)
+            let exchanged = try await house.activate(hits)
+            let id = try #require(
+                try await house.client().activations(of: "Hits").items.first { exchanged.hasPrefix($0.hint) }?.id)
+            try await house.client().revokeActivation(id, of: "Hits")
+            let version = UUID().uuidString
+            let report = #"{"version":"\#(version)","environment":"e","status":"succeeded"}"#
+            #expect(try await house.report(.deploys, report, bearer: deploy).status == 202)
+            #expect(try await house.client().revealCredential("Hits").secret == hits)
+            #expect(try await house.client().revealDeployToken(of: "shop").secret == deploy)
+            try await house.settle()
+        }
+
+        func expectWarningArrives(_ house: TestHouse, _ receiver: Receiver) async throws {
+            let before = receiver.posts.count
+            let end = house.clock.now().adding(.days(7)).text
+            let token = try await house.client().createToken(NewToken(kind: "api", name: "expiring", expiresAt: end))
+            try await house.sweep()
+            await house.house.notifier.deliver()
+            #expect(receiver.posts.count == before + 1 && receiver.posts.last?.headers["authorization"] == "value")
+            // It would be one more secret under a key.
+            _ = try await house.client().deactivateToken(token.id)
+            try await house.client().deleteToken(token.id)
+        }
+    }
+
+    private func reports(_ house: TestHouse, _ token: String, while lamp: Lamp) async throws -> [Int] {
+        var statuses: [Int] = []
+        repeat { statuses.append(try await house.report(.hits, Made.hit, bearer: token).status) } while lamp.burns
+        return statuses
+    }
 
     private func looks(_ house: TestHouse, while lamp: Lamp) async throws -> [Int] {
         var statuses: [Int] = []

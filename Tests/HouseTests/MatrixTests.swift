@@ -59,8 +59,12 @@ private struct PermissionRow {
     let note: String
     let cells: [String]
 
+    private var shownPath: String {
+        path.split(separator: "/").map { $0.hasPrefix(":") ? "{\($0.dropFirst())}" : String($0) }.joined(separator: "/")
+    }
+
     var line: String {
-        "| \(method) `/\(path.replacing(":id", with: "{id}"))` | \(note) | " + cells.joined(separator: " | ") + " |"
+        "| \(method) `/\(shownPath)` | \(note) | " + cells.joined(separator: " | ") + " |"
     }
 }
 
@@ -82,7 +86,7 @@ private enum PermissionPage {
 
             | who | |
             |---|---|
-            | owner, admin, member, viewer | people of the first organization, each with a management token of their own |
+            | owner, admin, member, viewer | people of the first organization, each with a management token of their own; only the owner's has the scope `reveal` |
             | service account | of the first organization, role member, with a management token that the owner made |
             | owner elsewhere | the owner of another organization of the same server |
             | nobody | a request without any credential |
@@ -96,7 +100,7 @@ private enum PermissionPage {
             | 409 | only the person itself may |
 
             Where a path has an `{id}`, it names a thing of the first organization: a token that the one who asks owns, a
-            session of one's own, an account that is a viewer.
+            session of one's own, an account that is a viewer. Who can sign in asks for a look at a secret in a session.
 
             """
         return
@@ -151,6 +155,8 @@ private struct Stage {
     private let people: [Who: Person]
     private let elsewhere: Actor
     private let event: String
+    private let deployCredential: String
+    private let activation: String
 
     init(_ house: TestHouse) async throws {
         self.house = house
@@ -177,6 +183,8 @@ private struct Stage {
         people[.nobody] = Person(account: "", token: nil, webhook: house.made.webhook.text)
         self.people = people
         event = try #require(try await house.call(bearer: house.made.apiToken).event)
+        deployCredential = try await house.client().createCredential(NewCredential(type: "deploy", name: "Deploys")).id
+        activation = try await house.activationToken()
     }
 
     private static func ownerElsewhere(_ first: Actor, _ house: TestHouse) async throws -> Person {
@@ -230,7 +238,7 @@ private struct Stage {
         let name = "\(route.method.rawValue) \(route.path)"
         let known =
             plain(name, route.path) ?? accountRequest(name) ?? personRequest(name) ?? tokenRequest(name)
-            ?? webhookRequest(name)
+            ?? webhookRequest(name) ?? credentialRequest(name) ?? applicationRequest(name) ?? resourceRequest(name)
         guard let known else { throw UnknownRoute(description: "MatrixTests has no request for \(name); write one.") }
         return known
     }
@@ -241,7 +249,7 @@ private struct Stage {
         case "GET organization", "GET organizations", "GET accounts", "GET sessions", "GET me", "GET webhooks", "GET tokens",
             "GET events", "GET calls", "GET held", "GET outlook", "GET warnings", "GET audit", "GET audit/export",
             "GET audit/verify", "GET audit/key", "GET status", "GET openapi.yaml", "GET keys", "POST keys/rotate",
-            "POST backup", "POST accounts/sweep":
+            "POST backup", "POST accounts/sweep", "GET credentials", "GET applications", "GET resources", "GET secret-variables":
             { _ in Asked(path) }
         case "GET events/:id": { _ in Asked("events/\(event)") }
         case "GET events/:id/body": { _ in Asked("events/\(event)/body") }
@@ -372,6 +380,75 @@ private struct Stage {
         }
     }
 
+    private func credentialRequest(_ name: String) -> Request? {
+        switch name {
+        case "POST credentials": { _ in Asked("credentials", #"{"type":"deploy","name":"\#(fresh("new"))"}"#) }
+        case "GET credentials/:id": { _ in Asked("credentials/\(try await credential().id)") }
+        case "PATCH credentials/:id":
+            { _ in Asked("credentials/\(try await credential().id)", #"{"name":"\#(fresh("edited"))"}"#) }
+        case "DELETE credentials/:id":
+            { _ in
+                let target = try await credential()
+                return Asked("credentials/\(target.id)", #"{"confirm_name":"\#(target.name)"}"#)
+            }
+        case "POST credentials/:id/regenerate": { _ in Asked("credentials/\(try await credential().id)/regenerate") }
+        case "POST credentials/:id/reveal":
+            { who in
+                Asked("credentials/\(try await credential().id)/reveal", proof(of: who), in: try await ownSession(of: who))
+            }
+        case "GET credentials/:id/activations": { _ in Asked("credentials/\(try await credential().id)/activations") }
+        case "DELETE credentials/:id/activations/:activation":
+            { _ in
+                let target = try await credential()
+                _ = try await house.activate(try #require(target.secret))
+                let activation = try #require(try await house.client().activations(of: target.id).items.first)
+                return Asked("credentials/\(target.id)/activations/\(activation.id)")
+            }
+        default: nil
+        }
+    }
+
+    private func applicationRequest(_ name: String) -> Request? {
+        switch name {
+        case "POST applications": { _ in Asked("applications", #"{"name":"\#(fresh("new"))"}"#) }
+        case "GET applications/:id": { _ in Asked("applications/\(try await application().id)") }
+        case "PATCH applications/:id":
+            { _ in Asked("applications/\(try await application().id)", #"{"name":"\#(fresh("edited"))"}"#) }
+        case "DELETE applications/:id":
+            { _ in
+                let target = try await application()
+                return Asked("applications/\(target.id)", #"{"confirm_name":"\#(target.name)"}"#)
+            }
+        case "GET applications/:id/deploys": { _ in Asked("applications/\(try await application().id)/deploys") }
+        case "GET applications/:id/measures": { _ in Asked("applications/\(try await application().id)/measures") }
+        case "POST applications/:id/token/regenerate":
+            { _ in Asked("applications/\(try await application().id)/token/regenerate") }
+        case "POST applications/:id/token/reveal":
+            { who in
+                Asked(
+                    "applications/\(try await application().id)/token/reveal", proof(of: who),
+                    in: try await ownSession(of: who))
+            }
+        default: nil
+        }
+    }
+
+    private func resourceRequest(_ name: String) -> Request? {
+        switch name {
+        case "GET resources/:id": { _ in Asked("resources/\(try await resource())") }
+        case "PATCH resources/:id": { _ in Asked("resources/\(try await resource())", #"{"objective":99}"#) }
+        case "DELETE resources/:id": { _ in Asked("resources/\(try await resource())") }
+        case "GET resources/:id/availability": { _ in Asked("resources/\(try await resource())/availability") }
+        case "PUT secret-variables/:id": { _ in Asked("secret-variables/NEW", #"{"value":"v"}"#) }
+        case "DELETE secret-variables/:id":
+            { _ in
+                _ = try await house.client().setSecretVariable("TARGET", NewSecretVariable(value: "v"))
+                return Asked("secret-variables/TARGET")
+            }
+        default: nil
+        }
+    }
+
     /// Where the permission alone does not say it.
     var specialRequests: [(method: String, path: String, what: String, request: Request)] {
         tokenSpecials + ownerSpecials + [
@@ -418,7 +495,21 @@ private struct Stage {
                 }
             ),
         ]
+        let scopes: [(String, (Who) async throws -> SignedIn?)] = [
+            ("with the scope reveal, in a session", { try await ownSession(of: $0) }),
+            ("with the scope reveal, by a management token", { _ in nil }),
+        ]
         return acts + new.map { what, body in ("POST", "tokens", what, { who in Asked("tokens", try await body(who)) }) }
+            + scopes.map { what, session in
+                (
+                    "POST", "tokens", what,
+                    { who in
+                        let password = people[who]?.password ?? ""
+                        let body = #"{"kind":"management","name":"new","scopes":["reveal"],"password":"\#(password)"}"#
+                        return Asked("tokens", body, in: try await session(who))
+                    }
+                )
+            }
     }
 
     private var ownerSpecials: [(String, String, String, Request)] {
@@ -500,6 +591,21 @@ private struct Stage {
 
     private func webhook() async throws -> String {
         try await house.client().createWebhook(NewWebhook(name: "target")).id
+    }
+
+    private func credential() async throws -> CredentialView {
+        try await house.client().createCredential(NewCredential(type: "hits_failure", name: fresh("target")))
+    }
+
+    private func application() async throws -> ApplicationView {
+        try await house.client().createApplication(NewApplication(name: fresh("target"), credential: deployCredential))
+    }
+
+    private func resource() async throws -> String {
+        let name = fresh("target")
+        let report = try await house.report(.hits, #"{"resource":"\#(name)","hits":1}"#, bearer: activation)
+        #expect(report.status == 202)
+        return name
     }
 
     private func serviceAccount(of who: Who) async throws -> String {

@@ -298,9 +298,3 @@ import Testing
         }
     }
 }
-
-extension Interval {
-    fileprivate func adding(_ other: Interval) -> Interval {
-        Interval(microseconds: microseconds + other.microseconds)
-    }
-}

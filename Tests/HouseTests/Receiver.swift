@@ -17,6 +17,10 @@ final class Receiver: Sendable {
     /// What came.
     struct Post: Sendable {
         let contentType: String?
+        /// Path and query, as they were sent.
+        let target: String
+        /// By name in small letters.
+        let headers: [String: String]
         let body: Data
 
         /// The value of a field, as text.
@@ -30,7 +34,10 @@ final class Receiver: Sendable {
         self.port = port
     }
 
-    var url: String { "http://127.0.0.1:\(port)/hook?room=7" }
+    var url: String { "\(base)/hook?room=7" }
+
+    /// Behind it stands any path that begins with `/hook`.
+    var base: String { "http://127.0.0.1:\(port)" }
 
     /// What it answers from now on.
     var status: Int {
@@ -44,11 +51,17 @@ final class Receiver: Sendable {
     static func open(body: (Receiver) async throws -> Void) async throws {
         let taker = Mutex<Receiver?>(nil)
         let router = Router()
-        router.post("hook") { request, _ in
-            let bytes = try await request.body.collect(upTo: 1 << 20)
-            let receiver = taker.withLock { $0 }
-            receiver?.take(Post(contentType: request.headers[.contentType], body: Data(bytes.readableBytesView)))
-            return Response(status: .init(code: receiver?.status ?? 500))
+        for path in ["hook", "hook/**"] as [RouterPath] {
+            router.post(path) { request, _ in
+                let bytes = try await request.body.collect(upTo: 1 << 20)
+                let receiver = taker.withLock { $0 }
+                let headers = request.headers.map { ($0.name.canonicalName, $0.value) }
+                receiver?.take(
+                    Post(
+                        contentType: request.headers[.contentType], target: request.uri.description,
+                        headers: Dictionary(headers) { first, _ in first }, body: Data(bytes.readableBytesView)))
+                return Response(status: .init(code: receiver?.status ?? 500))
+            }
         }
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
         let application = Application(

@@ -763,10 +763,3 @@ extension TestHouse {
         return (app, try Wire.decode(RecoveryCodesView.self, from: confirmed.body).recoveryCodes)
     }
 }
-
-extension Interval {
-    /// The span that is that much longer.
-    fileprivate func adding(_ other: Interval) -> Interval {
-        Interval(microseconds: microseconds + other.microseconds)
-    }
-}

@@ -141,6 +141,25 @@ final class TestHouse: Sendable {
         /// The event's id; `nil` if there is none in the answer.
         var event: String? { (try? JSONDecoder().decode([String: String].self, from: body))?["id"] }
         var problem: Problem? { try? Wire.decode(Problem.self, from: body) }
+        /// What a report is answered with.
+        var receipt: Receipt? { try? Wire.decode(Receipt.self, from: body) }
+        /// What an integration token is exchanged for.
+        var activation: ActivationAnswer? { try? Wire.decode(ActivationAnswer.self, from: body) }
+        var text: String { String(decoding: body, as: UTF8.self) }
+    }
+
+    struct Receipt: Decodable, Equatable {
+        let id: String
+        /// `nil` for a deploy.
+        let reports: Int?
+    }
+
+    struct ActivationAnswer: Decodable {
+        let activationToken: String
+        let tokenType: String
+        let expiresAt: String?
+        let organization: String
+        let hitsUrl: String
     }
 
     /// Posts to a webhook.
@@ -161,7 +180,61 @@ final class TestHouse: Sendable {
         return try await Self.send(request)
     }
 
+    /// Sends a report, or asks for an activation token.
+    func report(
+        _ path: ReportPath, _ json: String = "", bearer: String? = nil, headers: [(String, String)] = [], query: String = "",
+        method: HTTPMethod = .POST
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(ingestPort)\(path.rawValue)\(query)")
+        request.method = method
+        if let bearer { request.headers.add(name: "Authorization", value: "Bearer \(bearer)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if method != .GET { request.body = .bytes(ByteBuffer(string: json)) }
+        return try await Self.send(request)
+    }
+
     // MARK: What people and programs do
+
+    /// Makes a Hits/Failure credential.
+    ///
+    /// - Parameter token: the management token of who makes it; the owner's by default.
+    func hitsCredential(
+        _ name: String = "Hits", lifetime: Int64? = nil, token: String? = nil
+    ) async throws -> (id: String, secret: String) {
+        let made = try await client(token).createCredential(
+            NewCredential(type: "hits_failure", name: name, activationLifetimeSeconds: lifetime))
+        return (made.id, try #require(made.secret))
+    }
+
+    /// Makes a Hits/Failure credential, and exchanges its token once.
+    func activationToken(_ name: String = "Hits", token: String? = nil) async throws -> String {
+        try await activate(hitsCredential(name, token: token).secret)
+    }
+
+    /// Exchanges an integration token.
+    func activate(_ secret: String) async throws -> String {
+        let answer = try await report(.activations, bearer: secret)
+        #expect(answer.status == 201)
+        return try #require(answer.activation).activationToken
+    }
+
+    /// Makes an application with a deploy token, and a Deploy credential of that name.
+    func deployToken(_ name: String = "shop", token: String? = nil) async throws -> (id: String, secret: String) {
+        let credential = try await client(token).createCredential(NewCredential(type: "deploy", name: name))
+        let made = try await client(token).createApplication(NewApplication(name: name, credential: credential.id))
+        return (made.id, try #require(made.secret))
+    }
+
+    /// A management token of the first owner that may not look at sealed secrets.
+    func scopelessToken() async throws -> String {
+        try #require(try await client().createToken(NewToken(kind: "management", name: "scopeless")).secret)
+    }
+
+    /// The refused calls in the ledger, newest first, once all that happened so far is written down.
+    func refusedCalls() async throws -> [CallView] {
+        await house.housekeeper.flush()
+        return try await client().calls(outcome: "refused", limit: 500).items
+    }
 
     /// A client that speaks as the owner, or with another management token.
     func client(_ token: String? = nil) -> InletClient {
@@ -181,8 +254,7 @@ final class TestHouse: Sendable {
 
     /// The causes in the ledger, newest first, once all that happened so far is written down.
     func causes() async throws -> [String] {
-        await house.housekeeper.flush()
-        return try await client().calls(outcome: "refused", limit: 500).items.compactMap(\.cause)
+        try await refusedCalls().compactMap(\.cause)
     }
 
     /// Lets days pass, and the hourly sweep run at their end.
@@ -280,5 +352,21 @@ final class HandClock: WallClock {
 
     func advance(by interval: Interval) {
         moment.withLock { $0 = $0.adding(interval) }
+    }
+}
+
+extension Interval {
+    /// The span that is that much longer.
+    func adding(_ other: Interval) -> Interval {
+        Interval(microseconds: microseconds + other.microseconds)
+    }
+}
+
+extension Sequence {
+    /// The elements, changed one after another.
+    func asyncMap<Other>(_ change: (Element) async throws -> Other) async rethrows -> [Other] {
+        var changed: [Other] = []
+        for element in self { changed.append(try await change(element)) }
+        return changed
     }
 }

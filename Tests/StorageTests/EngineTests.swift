@@ -218,7 +218,7 @@ import Testing
                 return (
                     try table.claim("k", of: webhook, for: OrderedID(number: 1), now: now),
                     try table.claim("k", of: webhook, for: OrderedID(number: 2), now: now.adding(.days(6))),
-                    try table.claim("k", of: .random(), for: OrderedID(number: 3), now: now),
+                    try table.claim("k", of: ID<Webhook>.random(), for: OrderedID(number: 3), now: now),
                     try table.claim("k", of: webhook, for: OrderedID(number: 4), now: now.adding(.days(7)))
                 )
             }

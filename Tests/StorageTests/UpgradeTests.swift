@@ -32,6 +32,8 @@ import Testing
         #expect(entry?.secrets.first?.keyNumber == 1 && entry?.secrets.first?.useCount == 7)
         #expect(keys.map(\.number) == [1] && keys.first?.checkValue == Data("check".utf8))
         #expect(organization?.holdsCalls == true)
+        #expect(organization?.renameRegenerates == false && organization?.notification == nil)
+        #expect(entry?.token.mayReveal == false)
         #expect(actions.map(\.link.sequence) == [1, 2])
         #expect(actions.last?.link.previous == actions.first?.link.hash)
         try store.close()

@@ -14,20 +14,21 @@ package struct DedupeTable {
     package func claim(
         _ key: String, of webhook: ID<Webhook>, for event: OrderedID<Event>, now: Timestamp
     ) throws(StorageError) -> OrderedID<Event> {
-        OrderedID(number: try claim(key, of: webhook.text, for: event.number, now: now))
+        OrderedID(number: try claim(key, of: webhook.text, for: event.number, now: now) ?? event.number)
     }
 
     /// Claims a key for a new report of hits, unless a living claim is there; keys are told apart by credential (E5).
     ///
-    /// - Returns: the report that has the key: the new one, or the earlier one.
+    /// - Returns: the earlier report that has the key; `nil` if it is the new one's. Their ids do not tell that, for no report is kept
+    ///   whose id a restart could go on from.
     package func claim(
         _ key: String, of credential: ID<IntegrationCredential>, for report: OrderedID<HitsRequest>, now: Timestamp
-    ) throws(StorageError) -> OrderedID<HitsRequest> {
-        OrderedID(number: try claim(key, of: credential.text, for: report.number, now: now))
+    ) throws(StorageError) -> OrderedID<HitsRequest>? {
+        try claim(key, of: credential.text, for: report.number, now: now).map(OrderedID.init(number:))
     }
 
-    // The columns bear the names of what they were made for first.
-    private func claim(_ key: String, of subject: String, for number: Int64, now: Timestamp) throws(StorageError) -> Int64 {
+    // Returns who had the key before; `nil` if nobody did. The columns bear the names of what they were made for first.
+    private func claim(_ key: String, of subject: String, for number: Int64, now: Timestamp) throws(StorageError) -> Int64? {
         let claimed = try connection.row(
             """
             INSERT INTO dedupe_keys (webhook, dedupe_key, event, expires_at)
@@ -37,7 +38,7 @@ package struct DedupeTable {
             WHERE dedupe_keys.expires_at <= \(now)
             RETURNING event
             """)
-        if claimed != nil { return number }
+        if claimed != nil { return nil }
         let earlier = try connection.row(
             "SELECT event FROM dedupe_keys WHERE webhook = \(subject) AND dedupe_key = \(key)")
         guard let earlier else { throw .unreadable("a dedupe key vanished inside a transaction") }

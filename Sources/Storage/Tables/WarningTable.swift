@@ -36,11 +36,25 @@ package struct WarningTable {
         ).map(Warning.init)
     }
 
-    /// Warnings of all organizations that nobody took yet, oldest first.
-    package func undelivered(since oldest: OrderedID<Warning>, limit: Int) throws(StorageError) -> [Warning] {
-        try connection.rows(
-            "SELECT * FROM warnings WHERE delivered_at IS NULL AND id >= \(oldest) ORDER BY id LIMIT \(limit)"
-        ).map(Warning.init)
+    /// Warnings that nobody took yet, of each organization so many, oldest first: one whose address takes none keeps back no other's.
+    package func undelivered(
+        since oldest: OrderedID<Warning>, ofEach limit: Int
+    ) throws(StorageError) -> [ID<Organization>: [Warning]] {
+        var warnings: [ID<Organization>: [Warning]] = [:]
+        let organizations = try connection.rows(
+            """
+            SELECT DISTINCT organization FROM warnings WHERE delivered_at IS NULL AND id >= \(oldest) ORDER BY organization
+            """)
+        for row in organizations {
+            let organization: ID<Organization> = try row.id("organization")
+            warnings[organization] = try connection.rows(
+                """
+                SELECT * FROM warnings WHERE organization = \(organization) AND delivered_at IS NULL AND id >= \(oldest)
+                ORDER BY id LIMIT \(limit)
+                """
+            ).map(Warning.init)
+        }
+        return warnings
     }
 
     package func noteDelivery(of id: OrderedID<Warning>, at moment: Timestamp) throws(StorageError) {
