@@ -351,7 +351,8 @@ import inlet
 
             let statuses = try await first + second
             #expect(statuses.allSatisfy { $0 == 202 })
-            let uses = try #require(try await house.client().activations(of: "Hits").items.first).useCount
+            // A token that was made and never used may be left of a round in which the old key was free at once.
+            let uses = try await house.client().activations(of: "Hits").items.map(\.useCount).max() ?? 0
             #expect(try await house.client().resource("r").hits == uses && uses > Int64(statuses.count))
         }
     }
