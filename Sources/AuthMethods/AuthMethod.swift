@@ -31,11 +31,18 @@ package struct PresentedCredential: Sendable {
 package enum AllMethods {
     package static let list: [any AuthMethod] = [BearerMethod(), BasicMethod()]
 
+    // A token has 43; the rest is for the user part of Basic.
+    private static let bytesMax = 2_048
+
     /// Reads the value of an `Authorization` header; `nil` if the scheme is unknown or the rest malformed.
     package static func read(authorization: String) -> PresentedCredential? {
-        guard let space = authorization.firstIndex(of: " ") else { return nil }
+        // Bytes, and few of them: characters of many marks take long to tell apart, and no credential has any.
+        guard authorization.utf8.count <= bytesMax, authorization.utf8.allSatisfy({ $0 < 0x80 }),
+            let space = authorization.utf8.firstIndex(of: UInt8(ascii: " "))
+        else { return nil }
         let scheme = String(authorization[..<space])
-        let credentials = authorization[authorization.index(after: space)...].drop { $0 == " " }
+        let rest = authorization.utf8[authorization.utf8.index(after: space)...].drop { $0 == UInt8(ascii: " ") }
+        let credentials = authorization[rest.startIndex...]
         return list.first { $0.scheme.equalsIgnoringCase(scheme) }?.read(credentials)
     }
 }

@@ -60,36 +60,57 @@ public enum JSONValue: Codable, Hashable, Sendable {
         }
     }
 
-    /// How deep lists and objects stand in each other in a JSON text; counted without parsing, so that what is too deep to parse
-    /// cheaply need not be.
-    public static func depth(of text: some Sequence<UInt8>) -> Int {
+    /// Why a JSON text is not read: it would take too long.
+    public enum Excess: Sendable {
+        /// Lists and objects stand deeper in each other than ``depthMax``.
+        case depth
+        /// The name of a field is longer than ``keyBytesMax``, or not plain ASCII where that is asked for. None of ours is; and names are
+        /// looked up, for which marks in great number on one letter are put in order first, in a time that grows with the square of
+        /// their number.
+        case key
+    }
+
+    /// What in a JSON text would take too long to read; looked for without parsing, so that it need not be.
+    ///
+    /// - Parameter hasPlainNames: whether names must be plain ASCII, as all of ours are.
+    public static func excess(of text: some Sequence<UInt8>, hasPlainNames: Bool = true) -> Excess? {
         var depth = 0
-        var deepest = 0
         var isInText = false
         var isEscaped = false
+        // Of the text that ended last: its bytes, and whether they are plain.
+        var length = 0
+        var isPlain = true
         for byte in text {
             if isInText {
                 if isEscaped {
                     isEscaped = false
+                    if byte == UInt8(ascii: "u") { isPlain = false }
                 } else if byte == UInt8(ascii: "\\") {
                     isEscaped = true
                 } else if byte == UInt8(ascii: "\"") {
                     isInText = false
+                } else if byte >= 0x80 {
+                    isPlain = false
                 }
+                length += 1
                 continue
             }
             switch byte {
-            case UInt8(ascii: "\""): isInText = true
+            case UInt8(ascii: "\""): (isInText, length, isPlain) = (true, 0, true)
+            case UInt8(ascii: ":"):
+                if length > keyBytesMax || (hasPlainNames && !isPlain) { return .key }
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
-                deepest = max(deepest, depth)
+                if depth > depthMax { return .depth }
             case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
             default: break
             }
         }
-        return deepest
+        return nil
     }
 
     /// Deeper than this nothing is read as JSON.
     public static let depthMax = 32
+    /// Longer than this no name of a field is read.
+    public static let keyBytesMax = 128
 }

@@ -24,6 +24,13 @@ package enum Limits {
     package static let inactivityDaysDefault = 60
     /// Activation tokens of one credential that work.
     package static let activationsMax = 100
+    /// Exchanges of one integration token a minute.
+    package static let activationsPerMinute: Int64 = 30
+    /// How long an activation token that ran out is still told apart from an unknown one.
+    package static let expiredActivationsKept = Interval.days(1)
+    package static let deploysPerMinute: Int64 = 120
+    /// Deploys of one application that are kept; the oldest go first.
+    package static let deploysKept = 50_000
     package static let activationLifetimeSeconds: ClosedRange<Int64> = 60...31_536_000
     package static let credentialsMax = 100
     package static let applicationsMax = 1_000

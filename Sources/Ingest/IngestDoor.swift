@@ -359,7 +359,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
                 try room.pipeline.admit(
                     request.head, bodyBytes: bytesReserved, memo: &none, again: room.clock.now()))
         case .report(let admission):
-            if room.pipeline.isCurrent(admission) { return }
+            // One that ends by itself may have ended meanwhile.
+            if room.pipeline.isCurrent(admission), admission.token.expiresAt == nil { return }
             request.admitted = .report(
                 try room.pipeline.admit(
                     admission.path, request.head, bodyBytes: bytesReserved, again: room.clock.now()))
@@ -574,7 +575,12 @@ private struct Target {
         }
     }
 
+    // No id is longer; what is, is cut, and found nowhere.
+    private static let webhookBytesMax = 64
+
     init?(_ uri: String) {
+        // An address is ASCII (RFC 3986); characters of many marks would take long to compare.
+        guard uri.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         var path = uri[...]
         // Absolute form, RFC 9112 section 3.2.2: the authority is not ours to judge.
         for scheme in ["http://", "https://"] where path.hasPrefix(scheme) {
@@ -587,7 +593,7 @@ private struct Target {
         if location.hasPrefix("/in/") {
             let name = location.dropFirst(4)
             guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
-            place = .webhook(String(name))
+            place = .webhook(String(name.prefix(Self.webhookBytesMax)))
         } else {
             guard let path = ReportPath(rawValue: String(location)) else { return nil }
             place = .report(path)

@@ -112,7 +112,7 @@ package struct IngestPipeline: Sendable {
     let appender: Appender
     private let ledger: Ledger
     let load: IngestLoad
-    private let rates: RateBook
+    let rates: RateBook
     private let bodyBytesMax: Int
     let activate: Activate
 
@@ -193,7 +193,7 @@ package struct IngestPipeline: Sendable {
             if bodyBytes > bodyBytesMax { throw Refusal(.bodyTooLarge, by: token, user: identity.user) }
             if let obstacle = load.obstacle { throw Refusal(obstacle, by: token, user: identity.user) }
             if let limit = token.rateLimitPerMinute, again == nil,
-                let refusal = rates.refusal(of: token.id, perMinute: limit, at: head.receivedAt)
+                let refusal = rates.refusal(of: token.id.text, perMinute: limit, at: head.receivedAt)
             {
                 throw Refusal(refusal, by: token, user: identity.user)
             }
@@ -305,11 +305,29 @@ package struct IngestPipeline: Sendable {
     /// Whether a query holds a token, or names one.
     // Addresses end up in logs of proxies and browsers, so a token there has leaked, whatever else is right about the call.
     static func holdsToken(_ query: String) -> Bool {
-        query.split(whereSeparator: { $0 == "&" || $0 == ";" }).contains { parameter in
-            let pair = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let decoded = pair.map { String($0).removingPercentEncoding ?? String($0) }
-            return decoded.first == "access_token" || decoded.contains { Secret($0.utf8) != nil }
+        // Bytes, for characters of many marks take long to tell apart.
+        query.utf8.split(whereSeparator: { $0 == UInt8(ascii: "&") || $0 == UInt8(ascii: ";") }).contains { parameter in
+            let pair = parameter.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            let decoded = pair.map { Self.percentDecoded($0) }
+            return decoded.first?.elementsEqual("access_token".utf8) ?? false || decoded.contains { Secret($0) != nil }
         }
+    }
+
+    // Sequences that are none stay as they are.
+    private static func percentDecoded(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+        var decoded: [UInt8] = []
+        var rest = Array(bytes)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16),
+                rest.count >= 2, rest.first != UInt8(ascii: "+")
+            {
+                decoded.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                decoded.append(byte)
+            }
+        }
+        return decoded
     }
 }
 

@@ -69,8 +69,10 @@ extension ReportBody {
         guard !body.contains(0), !body.starts(with: [0xEF, 0xBB, 0xBF]), String(validating: body, as: UTF8.self) != nil else {
             throw ReportFault("body", "must be JSON in UTF-8, without a byte order mark.")
         }
-        guard JSONValue.depth(of: body) <= JSONValue.depthMax else {
-            throw ReportFault("body", "nests deeper than \(JSONValue.depthMax) levels.")
+        switch JSONValue.excess(of: body) {
+        case nil: break
+        case .depth: throw ReportFault("body", "nests deeper than \(JSONValue.depthMax) levels.")
+        case .key: throw ReportFault("body", "has a field that is unknown; names are short and plain ASCII.")
         }
     }
 

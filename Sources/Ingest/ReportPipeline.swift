@@ -1,4 +1,5 @@
 import AuthMethods
+import Dispatch
 import Domain
 import Foundation
 import Storage
@@ -47,6 +48,11 @@ extension IngestPipeline {
         if let end = token.expiresAt, end <= now ?? head.receivedAt { throw refusal(.tokenExpired(at: end)) }
         if bodyBytes > path.bodyBytesMax { throw refusal(.bodyTooLarge) }
         if let obstacle = load.obstacle { throw refusal(obstacle) }
+        if now == nil, path == .deploys,
+            let tooMany = rates.refusal(of: token.id.text, perMinute: Limits.deploysPerMinute, at: head.receivedAt)
+        {
+            throw refusal(tooMany)
+        }
         return ReportAdmission(
             path: path, token: token, newer: keyed == newest ? nil : newest, dailyQuota: standing.dailyQuota,
             basicUser: presented.user, dedupeKey: signals.dedupeKey, generation: generation)
@@ -61,13 +67,9 @@ extension IngestPipeline {
     package func receive(_ admission: ReportAdmission, _ head: CallHead, body: Data) async -> IngestAnswer {
         if admission.path == .activations { return await exchange(admission, head) }
         let content: ReportBody
-        do throws(ReportFault) {
-            content =
-                admission.path == .hits
-                ? try .hits(ReportBody.hits(in: body, receivedAt: head.receivedAt))
-                : try .deploy(ReportBody.deploy(in: body, receivedAt: head.receivedAt))
-        } catch {
-            return .refused(.badReport(field: error.field, expectation: error.expectation))
+        switch await Self.read(body, admission.path, receivedAt: head.receivedAt) {
+        case .success(let read): content = read
+        case .failure(let fault): return .refused(.badReport(field: fault.field, expectation: fault.expectation))
         }
         var admission = admission
         do throws(Refusal) {
@@ -88,6 +90,24 @@ extension IngestPipeline {
     /// Has a report listed that was admitted and then could not be kept.
     package func noteRefused(_ rejection: Rejection, _ admission: ReportAdmission, _ head: CallHead) {
         note(Refusal(rejection, by: admission.token, user: admission.basicUser), head)
+    }
+
+    // One after the other, beside everything else: however many reports come, people and calls go on.
+    private static let readers = DispatchQueue(label: "inlet.reports")
+
+    private static func read(
+        _ body: Data, _ path: ReportPath, receivedAt: Timestamp
+    ) async -> Result<ReportBody, ReportFault> {
+        await withCheckedContinuation { continuation in
+            readers.async {
+                continuation.resume(
+                    returning: Result { () throws(ReportFault) in
+                        path == .hits
+                            ? .hits(try ReportBody.hits(in: body, receivedAt: receivedAt))
+                            : .deploy(try ReportBody.deploy(in: body, receivedAt: receivedAt))
+                    })
+            }
+        }
     }
 
     private func exchange(_ admission: ReportAdmission, _ head: CallHead) async -> IngestAnswer {
@@ -245,6 +265,9 @@ struct ReportKeeper {
             environment: deploy.environment, status: deploy.status, commit: deploy.commit, url: deploy.url,
             startedAt: deploy.startedAt, finishedAt: deploy.finishedAt, committedAt: deploy.committedAt,
             receivedAt: report.head.receivedAt, remoteAddress: report.head.remoteAddress)
+        // It may have been deleted while the report was on its way.
+        guard try ApplicationTable(transaction.connection).find(application, in: report.admission.token.organization) != nil
+        else { return .refused(.unknownToken) }
         let kept = try DeployTable(transaction.connection).insert(new)
         return .reported(ReportReceipt(id: kept.text, isNew: kept == new.id, reports: nil))
     }

@@ -118,7 +118,7 @@ package struct ApplicationOperations: Sendable {
     ///
     /// - Throws: ``OperationError/conflict(code:_:)`` `no_deploy_credential`.
     package func revealToken(_ reference: String, password: String?, _ actor: Actor) async throws -> Revealed {
-        let application = try await desk.look(actor, .revealSecrets) {
+        let application = try await desk.look(actor, .readIntegrations) {
             try Self.find(reference, in: actor.organization, $0)
         }
         let token = try await Reveal(desk)(

@@ -161,7 +161,7 @@ package struct IntegrationOperations: Sendable {
     ///
     /// - Throws: ``OperationError/conflict(code:_:)`` `no_secret` for a Deploy credential.
     package func reveal(_ reference: String, password: String?, _ actor: Actor) async throws -> Revealed {
-        let credential = try await desk.look(actor, .revealSecrets) {
+        let credential = try await desk.look(actor, .readIntegrations) {
             try Self.find(reference, in: actor.organization, $0)
         }
         guard credential.kind == .hitsFailure else {
@@ -171,7 +171,7 @@ package struct IntegrationOperations: Sendable {
         let token = try await Reveal(desk)(
             .credentialReveal, subject: credential.id.text, password: password, actor
         ) { act in
-            guard let token = try Self.integrationToken(of: credential.id, act.connection) else {
+            guard let token = try IntegrationTable(act.connection).integrationToken(of: credential.id) else {
                 throw OperationError.notFound("credential")
             }
             return (token, ["name": credential.name.text, "hint": token.hint])
@@ -216,9 +216,7 @@ package struct IntegrationOperations: Sendable {
         let now = desk.clock.now()
         return try await desk.look(actor, .readIntegrations) { connection in
             let credential = try Self.find(reference, in: actor.organization, connection)
-            // A credential has one other token at most.
-            let read = try IntegrationTable(connection).tokens(of: credential.id, after: after, limit: limit + 2)
-                .filter { $0.purpose == .reportHits }
+            let read = try IntegrationTable(connection).activations(of: credential.id, after: after, limit: limit + 1)
             return Page(read.map { ShownActivation(token: $0, isExpired: $0.isOver(at: now)) }, limit: limit) {
                 $0.token.id.text
             }
@@ -255,8 +253,14 @@ package struct IntegrationOperations: Sendable {
                 let credential = try table.find(token.credential, in: token.organization)
             else { throw Rejection.unknownToken }
             if let end = token.endedAt { throw Rejection.secretEnded(at: end) }
-            let working = try table.tokens(of: credential.id).filter { $0.purpose == .reportHits && !$0.isOver(at: now) }
-            guard working.count < Limits.activationsMax else { throw Rejection.tooManyActivations }
+            guard try table.livingActivations(of: credential.id, at: now) < Limits.activationsMax else {
+                throw Rejection.tooManyActivations
+            }
+            // Short-lived ones end by themselves, and could be made without end.
+            let minute = now.adding(.seconds(-60))
+            guard try table.activationsMade(of: credential.id, since: minute) < Limits.activationsPerMinute else {
+                throw Rejection.rateLimited(perMinute: Limits.activationsPerMinute, seconds: 60)
+            }
             if try table.noteUse(of: id, at: now, from: address, count: 1, newer: newer) {
                 transaction.announce(.integrationToken(id))
             }
@@ -351,24 +355,18 @@ package struct IntegrationOperations: Sendable {
     }
 
     private static func endAll(of credential: ID<IntegrationCredential>, _ act: Act) throws -> Int {
-        let tokens = try IntegrationTable(act.connection).tokens(of: credential)
+        let tokens = try IntegrationTable(act.connection).living(of: credential, at: act.now)
         try end(tokens, act)
         return tokens.count
-    }
-
-    private static func integrationToken(
-        of credential: ID<IntegrationCredential>, _ connection: any Connection
-    ) throws -> IntegrationToken? {
-        try IntegrationTable(connection).tokens(of: credential).first { $0.purpose == .activate }
     }
 
     private static func shown(
         _ credential: IntegrationCredential, now: Timestamp, _ connection: any Connection, revealed: Revealed? = nil
     ) throws -> Shown {
-        let tokens = try IntegrationTable(connection).tokens(of: credential.id)
+        let table = IntegrationTable(connection)
         return Shown(
-            credential: credential, token: tokens.first { $0.purpose == .activate },
-            activationCount: tokens.filter { $0.purpose == .reportHits && !$0.isOver(at: now) }.count,
+            credential: credential, token: try table.integrationToken(of: credential.id),
+            activationCount: Int(clamping: try table.livingActivations(of: credential.id, at: now)),
             applicationCount: try ApplicationTable(connection).list(of: credential.id).count, revealed: revealed)
     }
 
@@ -381,7 +379,7 @@ package struct IntegrationOperations: Sendable {
     // Said before it happens (E9): whoever only wants another name must not lose a secret by it.
     private static func requireNoRule(_ credential: IntegrationCredential, _ act: Act) throws {
         guard try OrganizationTable(act.connection).find(act.organization)?.renameRegenerates ?? false else { return }
-        let count = try IntegrationTable(act.connection).tokens(of: credential.id).count
+        let count = try IntegrationTable(act.connection).living(of: credential.id, at: act.now).count
         throw OperationError.conflict(
             code: "rename_regenerates",
             "It is a rule of this organization that a credential gets a new token with a new name. The old token and all that were "

@@ -113,11 +113,18 @@ package struct OrganizationOperations: Sendable {
                     "daily_quota": organization.dailyQuota.map(String.init) ?? "none",
                     "hold_calls": "\(organization.holdsCalls)",
                     "rename_regenerates": "\(organization.renameRegenerates)",
-                    // Whoever wrote it may have put a secret there that is no variable.
-                    "notifies": "\(organization.notification != nil)",
+                    // Where secrets go is said, and which. Of the address no more than the host: whoever wrote it may have put a secret
+                    // into the rest that is no variable.
+                    "notifies": organization.notification.map(Self.host) ?? "no",
+                    "variables": organization.notification?.names.map(\.text).sorted().joined(separator: " ") ?? "",
                 ])
             return organization
         }
+    }
+
+    // No variable stands before the host's end.
+    private static func host(_ notification: Organization.Notification) -> String {
+        URL(string: (try? notification.url.resolved { _ in "x" }) ?? "")?.host() ?? ""
     }
 
     private static func notification(
@@ -172,7 +179,9 @@ package struct OrganizationOperations: Sendable {
         let hasHost = ["https://", "http://"].contains { head.hasPrefix($0) && head.dropFirst($0.count).contains("/") }
         let isWhole = template.names.isEmpty || hasHost
         guard isWhole, !filled.contains(" "), let url = URL(string: filled), let host = url.host(), !host.isEmpty,
-            url.user() == nil, ["http", "https"].contains(url.scheme)
+            url.user() == nil, ["http", "https"].contains(url.scheme), url.port.map({ (1...65_535).contains($0) }) ?? true,
+            // Those who check and those who connect must read one and the same name.
+            !host.utf8.contains(UInt8(ascii: "%"))
         else {
             throw .invalid(
                 field: "notification_url",
@@ -190,6 +199,7 @@ package struct OrganizationOperations: Sendable {
             }
         let own = [
             "host", "content-length", "content-type", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer",
+            "keep-alive", "proxy-connection",
         ]
         return isToken && !own.contains(name.lowercased())
     }

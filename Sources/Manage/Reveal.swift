@@ -29,22 +29,38 @@ struct Reveal: Sendable {
         _ action: AuditEntry.Action, subject: String, password: String?, _ actor: Actor,
         find: @escaping @Sendable (Act) throws -> (Subject, details: [String: String])
     ) async throws -> Subject {
-        do {
+        try await noting(subject, actor) {
             try await prove(password, actor)
+            return try await desk.act(actor, .revealSecrets) { act in
+                let (found, details) = try find(act)
+                try act.record(action, subject, details)
+                return found
+            }
+        }
+    }
+
+    /// Asks for the proof before something that gives a way to look at secrets; a refusal leaves an entry.
+    func prove(_ password: String?, before subject: String, _ actor: Actor) async throws {
+        try await noting(subject, actor) { try await prove(password, actor) }
+    }
+
+    private func noting<Answer>(
+        _ subject: String, _ actor: Actor, _ work: () async throws -> Answer
+    ) async throws -> Answer {
+        do {
+            return try await work()
         } catch let error as OperationError {
             if let reason = error.refusedLook { try await noteRefusal(of: subject, reason, actor) }
             throw error
         }
-        return try await desk.act(actor, .revealSecrets) { act in
-            let (found, details) = try find(act)
-            try act.record(action, subject, details)
-            return found
-        }
     }
+
+    // The audit log must not grow as fast as somebody can ask.
+    private static let throttle = Throttle()
 
     /// Asks for the proof that the actor may look at sealed secrets right now: a session for its password, a management token for its
     /// scope.
-    func prove(_ password: String?, _ actor: Actor) async throws {
+    private func prove(_ password: String?, _ actor: Actor) async throws {
         try actor.require(.revealSecrets)
         if let token = actor.token {
             let mayReveal = try await desk.look(actor, .revealSecrets) { connection in
@@ -60,8 +76,12 @@ struct Reveal: Sendable {
     }
 
     /// Writes down that somebody was refused a look.
+    ///
+    /// - Throws: ``OperationError/tooManyAttempts(seconds:)`` for whoever goes on being refused; that leaves no more entries.
     func noteRefusal(of subject: String, _ reason: String, _ actor: Actor) async throws {
         let now = desk.clock.now()
+        try Self.throttle.begin(
+            [Throttle.Key(name: "look \(actor.account.text)", free: 20, waitSecondsMax: 300)], now: now)
         try await desk.write { [desk] transaction in
             try desk.record(
                 .revealRefuse, subject, ["reason": reason], in: actor.organization, by: actor.account, with: actor.token,
@@ -77,6 +97,7 @@ extension OperationError {
         case .lacksScope: "scope"
         case .invalid(field: "password", _): "password"
         case .tooManyAttempts: "attempts"
+        case .forbidden(.revealSecrets): "permission"
         default: nil
         }
     }

@@ -52,9 +52,14 @@ package struct Sweep: Sendable {
         }
         try await inSteps(of: Self.rowsPerStep) { transaction, limit in
             let ended = now.adding(Limits.endedSecretsKept.negated)
-            let tokens = try IntegrationTable(transaction.connection).dropOver(before: ended, limit: limit)
+            let expired = now.adding(Limits.expiredActivationsKept.negated)
+            let tokens = try IntegrationTable(transaction.connection).dropOver(
+                endedBefore: ended, expiredBefore: expired, limit: limit)
             for token in tokens { transaction.announce(.integrationToken(token)) }
             return tokens.count
+        }
+        try await inSteps(of: Self.rowsPerStep) {
+            try DeployTable($0.connection).dropBeyond(Limits.deploysKept, limit: $1)
         }
         for step in BucketStep.allCases {
             let start = step.start(of: now.adding(step.keep.negated))

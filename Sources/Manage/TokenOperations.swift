@@ -126,7 +126,7 @@ package struct TokenOperations: Sendable {
             guard draft.kind == .management else {
                 throw OperationError.invalid(field: "scopes", "are for management tokens; leave them out.")
             }
-            try await Reveal(desk).prove(draft.password, actor)
+            try await Reveal(desk).prove(draft.password, before: "tokens", actor)
         }
         return try await desk.act(actor, .changeOwnTokens) { act in
             let (scope, defaultOwner) = try Self.scope(draft, act)
@@ -198,7 +198,8 @@ package struct TokenOperations: Sendable {
             throw OperationError.invalid(field: "overlap_seconds", "must be 0 to 604800, seven days.")
         }
         // Its new secret opens what is sealed, so getting it is like a look at that.
-        if try await show(id, actor).token.mayReveal { try await Reveal(desk).prove(password, actor) }
+        let token = try await show(id, actor).token
+        if token.mayReveal { try await Reveal(desk).prove(password, before: token.id.text, actor) }
         return try await desk.act(actor, .changeOwnTokens) { act in
             let entry = try Self.findOwn(id, act)
             try Self.requireSpeaking(for: entry.token.owner, entry.token.scope, act)

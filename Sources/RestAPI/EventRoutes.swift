@@ -65,10 +65,10 @@ extension EventView {
             bodySha256: Hex.text(event.bodySHA256), releasedAt: event.releasedAt?.text)
     }
 
-    /// A tag is a JSON object or plain text (P9); what nests too deep is given as text.
+    /// A tag is a JSON object or plain text (P9); what would take too long to read is given as text.
     private static func context(_ text: String) -> JSONValue {
         if text.utf8.first(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "{"),
-            JSONValue.depth(of: text.utf8) <= JSONValue.depthMax,
+            JSONValue.excess(of: text.utf8, hasPlainNames: false) == nil,
             let object = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
         {
             return object

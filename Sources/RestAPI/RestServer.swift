@@ -111,7 +111,8 @@ package struct RestServer: Sendable {
     ) async throws -> OpenRequest {
         var query: [String: String] = [:]
         for (name, value) in request.uri.queryParameters {
-            guard route.query.contains(String(name)) else {
+            // Long names are not looked up: that takes the longer the more marks stand on one letter.
+            guard name.utf8.count <= 60, route.query.contains(String(name)) else {
                 throw OperationError.invalid(field: String(name.prefix(60)), "is no query parameter of this address.")
             }
             // `?webhook=&limit=` says the same as leaving them out, as scripts with an unset variable mean it.
@@ -156,10 +157,12 @@ package struct RestServer: Sendable {
 
     private func actor(_ request: Request, _ address: String) async throws -> Actor {
         if let header = request.headers[.authorization] {
-            guard let space = header.firstIndex(of: " "), header[..<space].lowercased() == "bearer" else {
-                throw OperationError.unauthenticated
-            }
-            let token = String(header[header.index(after: space)...].drop { $0 == " " })
+            // Bytes, and few of them: characters of many marks take long to tell apart, and no token has any.
+            guard header.utf8.count <= 256, header.utf8.allSatisfy({ $0 < 0x80 }),
+                let space = header.utf8.firstIndex(of: UInt8(ascii: " ")),
+                String(header[..<space]).equalsIgnoringCase("bearer")
+            else { throw OperationError.unauthenticated }
+            let token = String(header[header.utf8.index(after: space)...].drop { $0 == " " })
             return try await operations.signIn.actor(presenting: token, from: address)
         }
         guard let session = Cookies.value(SessionCookie.session, in: request.headers) else {
@@ -238,13 +241,20 @@ enum SessionCookie {
 enum Cookies {
     /// The value of a cookie; `nil` if there is none.
     static func value(_ name: String, in headers: HTTPFields) -> String? {
+        // Bytes, for characters of many marks take long to tell apart.
         for field in headers[values: .cookie] {
-            for pair in field.split(separator: ";") {
-                let parts = pair.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
-                if parts.count == 2, parts[0] == name { return parts[1] }
+            for pair in field.utf8.split(separator: UInt8(ascii: ";")) {
+                let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1).map(trimmed)
+                if parts.count == 2, parts[0].elementsEqual(name.utf8) { return String(parts[1]) }
             }
         }
         return nil
+    }
+
+    private static func trimmed(_ bytes: Substring.UTF8View) -> Substring.UTF8View {
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        let head = bytes.drop(while: isBlank)
+        return head.dropLast(head.reversed().prefix(while: isBlank).count)
     }
 }
 

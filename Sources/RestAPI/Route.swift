@@ -154,8 +154,10 @@ struct OpenRequest: Sendable {
         guard !body.contains(0), String(validating: body, as: UTF8.self) != nil else {
             throw OperationError.invalid(field: "body", "must be JSON in UTF-8.")
         }
-        guard JSONValue.depth(of: body) <= JSONValue.depthMax else {
-            throw OperationError.invalid(field: "body", "nests deeper than \(JSONValue.depthMax) levels.")
+        switch JSONValue.excess(of: body) {
+        case nil: break
+        case .depth: throw OperationError.invalid(field: "body", "nests deeper than \(JSONValue.depthMax) levels.")
+        case .key: throw OperationError.invalid(field: "body", "has a field that is unknown; names are short and plain ASCII.")
         }
         let object: JSONValue
         do {

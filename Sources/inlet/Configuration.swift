@@ -245,7 +245,8 @@ package struct Settings: Sendable {
 
     private static func checkedURL(_ text: String, _ setting: Setting) throws -> String {
         guard let url = URLComponents(string: text), ["http", "https"].contains(url.scheme ?? ""), url.host != nil,
-            setting == .notificationURL || url.query == nil, url.fragment == nil, !text.contains("'")
+            setting == .notificationURL || url.query == nil, url.fragment == nil, !text.contains("'"),
+            url.port.map({ (1...65_535).contains($0) }) ?? true
         else {
             throw SettingsError(
                 description: "`\(setting.rawValue)` must be an address such as https://hooks.example.com.")

@@ -20,7 +20,13 @@ struct EgressGuard: Sendable {
 
     /// - Returns: the status of the answer; its body is not read.
     func post(_ body: Data, to url: String, headers: [String: String]) async throws -> Int {
-        guard let host = URL(string: url)?.host(), !host.isEmpty else { throw Refused(description: "the address has no host") }
+        guard let parts = URL(string: url), let host = parts.host(), !host.isEmpty, !host.utf8.contains(UInt8(ascii: "%")),
+            parts.port.map({ (1...65_535).contains($0) }) ?? true
+        else { throw Refused(description: "the address names no host and port that can be connected to") }
+        // A secret that was read from a file may end with a line break.
+        for (name, value) in headers where value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+            throw Refused(description: "the header field \(name) would hold a control character")
+        }
         let name = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
         let address = try await checkedAddress(of: name)
         var configuration = HTTPClient.Configuration(
@@ -41,7 +47,16 @@ struct EgressGuard: Sendable {
             return Int(status)
         } catch {
             try? await client.shutdown()
-            throw error
+            // What the client says of an error may hold what was to be sent.
+            throw Refused(description: Self.words(for: error))
+        }
+    }
+
+    private static func words(for error: any Error) -> String {
+        switch error {
+        case let error as HTTPClientError where error == .connectTimeout: "no connection in time"
+        case let error as HTTPClientError where error == .readTimeout || error == .deadlineExceeded: "no answer in time"
+        default: "the message could not be sent (\(type(of: error)))"
         }
     }
 

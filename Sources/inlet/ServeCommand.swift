@@ -37,6 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: help(.adminURL, "url")) var adminUrl: String?
     @Option(help: help(.notificationURL, "url")) var notificationUrl: String?
     @Option(help: help(.trustedProxies, "networks")) var trustedProxies: String?
+    @Option(help: help(.egressAllow, "networks")) var egressAllow: String?
     @Option(help: help(.logLevel, "level")) var logLevel: String?
 
     @Option(help: ArgumentHelp("A JSON file with settings (variable: INLET_CONFIG).", valueName: "file"))
@@ -99,7 +100,8 @@ struct ServeCommand: AsyncParsableCommand {
             .ingestThreads: ingestThreads, .bodyBytesMax: bodyBytesMax, .bytesInFlightMax: bytesInFlightMax,
             .callsQueuedMax: callsQueuedMax, .connectionsMax: connectionsMax, .freeBytesMin: freeBytesMin,
             .refusedCallsDays: refusedCallsDays, .heldCallsDays: heldCallsDays, .heldBytesMax: heldBytesMax,
-            .adminURL: adminUrl, .notificationURL: notificationUrl, .trustedProxies: trustedProxies, .logLevel: logLevel,
+            .adminURL: adminUrl, .notificationURL: notificationUrl, .trustedProxies: trustedProxies,
+            .egressAllow: egressAllow, .logLevel: logLevel,
         ].compactMapValues { $0 }
     }
 

@@ -308,7 +308,8 @@ import Testing
             let made = try await house.hitsCredential()
             let tokens = [try await house.activate(made.secret), try await house.activate(made.secret)]
             let shop = try await house.deployToken()
-            let rounds = 40
+            // An application takes 120 a minute.
+            let rounds = 30
 
             let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
                 for token in tokens + tokens {

@@ -42,7 +42,8 @@ extension Migration {
                 use_count \(dialect: integer) NOT NULL
             )\(dialect: strict)
             """,
-            "CREATE INDEX integration_tokens_by_credential ON integration_tokens (credential, id)",
+            "CREATE INDEX integration_tokens_by_credential ON integration_tokens (credential, kind, id)",
+            "CREATE INDEX integration_tokens_by_time ON integration_tokens (credential, kind, created_at)",
             "CREATE INDEX integration_tokens_by_application ON integration_tokens (application, id)",
             "ALTER TABLE refused_calls ADD COLUMN integration_token TEXT",
         ]

@@ -123,6 +123,25 @@ package struct DeployTable {
         ).map(Deploy.init)
     }
 
+    /// Keeps of the history of each application only so many, the last ones; drops at most that many at a time.
+    ///
+    /// - Returns: how many were dropped.
+    package func dropBeyond(_ count: Int, limit: Int) throws(StorageError) -> Int {
+        var dropped = 0
+        for row in try connection.rows("SELECT id FROM applications ORDER BY id") where dropped < limit {
+            let application = try row.text("id")
+            dropped += try connection.execute(
+                """
+                DELETE FROM deploys WHERE application = \(application) AND id IN (
+                    SELECT id FROM deploys WHERE application = \(application) AND id < (
+                        SELECT COALESCE(MIN(id), 0) FROM (
+                            SELECT id FROM deploys WHERE application = \(application) ORDER BY id DESC LIMIT \(count)) AS kept)
+                    ORDER BY id LIMIT \(limit - dropped))
+                """)
+        }
+        return dropped
+    }
+
     /// Drops the whole history of an application.
     package func drop(of application: ID<Application>) throws(StorageError) {
         try connection.execute("DELETE FROM deploys WHERE application = \(application)")

@@ -125,11 +125,47 @@ package struct IntegrationTable {
             """)
     }
 
-    /// The tokens of a credential that were not taken away, in the order of their ids, after that one.
-    package func tokens(
-        of credential: ID<IntegrationCredential>, after: ID<IntegrationToken>? = nil, limit: Int = .max
+    /// The tokens of a credential that still open something.
+    package func living(
+        of credential: ID<IntegrationCredential>, at now: Timestamp
     ) throws(StorageError) -> [IntegrationToken] {
-        try tokens("credential = \(credential) AND id > \(after?.text ?? "") AND ended_at IS NULL", limit: limit)
+        try tokens(
+            "credential = \(credential) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > \(now))", limit: .max)
+    }
+
+    /// The integration token of a Hits/Failure credential.
+    package func integrationToken(of credential: ID<IntegrationCredential>) throws(StorageError) -> IntegrationToken? {
+        try tokens("credential = \(credential) AND kind = 'activate' AND ended_at IS NULL", limit: 1).first
+    }
+
+    /// Activation tokens that were not taken away, in the order of their ids, after that one.
+    package func activations(
+        of credential: ID<IntegrationCredential>, after: ID<IntegrationToken>?, limit: Int
+    ) throws(StorageError) -> [IntegrationToken] {
+        try tokens(
+            "credential = \(credential) AND kind = 'hits' AND id > \(after?.text ?? "") AND ended_at IS NULL", limit: limit)
+    }
+
+    /// How many activation tokens of a credential still open something.
+    package func livingActivations(
+        of credential: ID<IntegrationCredential>, at now: Timestamp
+    ) throws(StorageError) -> Int64 {
+        try connection.row(
+            """
+            SELECT COUNT(*) AS count FROM integration_tokens WHERE credential = \(credential) AND kind = 'hits'
+                AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > \(now))
+            """)?.integer("count") ?? 0
+    }
+
+    /// How many activation tokens of a credential were made since a moment.
+    package func activationsMade(
+        of credential: ID<IntegrationCredential>, since moment: Timestamp
+    ) throws(StorageError) -> Int64 {
+        try connection.row(
+            """
+            SELECT COUNT(*) AS count FROM integration_tokens
+            WHERE credential = \(credential) AND kind = 'hits' AND created_at > \(moment)
+            """)?.integer("count") ?? 0
     }
 
     /// The token of an application; it has one, or none as long as there is no Deploy credential.
@@ -201,14 +237,16 @@ package struct IntegrationTable {
             .map { row throws(StorageError) in try row.id("id") }
     }
 
-    /// Drops at most that many tokens that were taken away, or ran out, before a moment.
+    /// Drops at most that many tokens that were taken away before a moment, or ran out before another.
     ///
     /// - Returns: which.
-    package func dropOver(before moment: Timestamp, limit: Int) throws(StorageError) -> [ID<IntegrationToken>] {
+    package func dropOver(
+        endedBefore ended: Timestamp, expiredBefore expired: Timestamp, limit: Int
+    ) throws(StorageError) -> [ID<IntegrationToken>] {
         try connection.rows(
             """
             DELETE FROM integration_tokens WHERE id IN (
-                SELECT id FROM integration_tokens WHERE ended_at < \(moment) OR expires_at < \(moment) ORDER BY id LIMIT \(limit))
+                SELECT id FROM integration_tokens WHERE ended_at < \(ended) OR expires_at < \(expired) ORDER BY id LIMIT \(limit))
             RETURNING id
             """
         ).map { row throws(StorageError) in try row.id("id") }
