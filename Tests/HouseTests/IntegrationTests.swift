@@ -402,7 +402,8 @@ import Testing
             house.clock.advance(by: .days(29))
             try await house.sweep()
             for token in [first, second] { _ = try await house.report(.hits, "{}", bearer: token) }
-            #expect(try await house.causes().prefix(2) == ["unknown_token", "secret_ended"])
+            let later = try await house.causes()
+            #expect(Array(later.prefix(2)) == ["unknown_token", "secret_ended"])
 
             house.clock.advance(by: .seconds(3600))
             try await house.sweep()

@@ -246,7 +246,8 @@ package struct IntegrationTable {
         try connection.rows(
             """
             DELETE FROM integration_tokens WHERE id IN (
-                SELECT id FROM integration_tokens WHERE ended_at < \(ended) OR expires_at < \(expired) ORDER BY id LIMIT \(limit))
+                SELECT id FROM integration_tokens
+                WHERE ended_at < \(ended) OR (ended_at IS NULL AND expires_at < \(expired)) ORDER BY id LIMIT \(limit))
             RETURNING id
             """
         ).map { row throws(StorageError) in try row.id("id") }
