@@ -179,7 +179,7 @@ package struct OrganizationOperations: Sendable {
         let hasHost = ["https://", "http://"].contains { head.hasPrefix($0) && head.dropFirst($0.count).contains("/") }
         let isWhole = template.names.isEmpty || hasHost
         guard isWhole, !filled.contains(" "), let url = URL(string: filled), let host = url.host(), !host.isEmpty,
-            url.user() == nil, ["http", "https"].contains(url.scheme), url.port.map({ (1...65_535).contains($0) }) ?? true,
+            url.user() == nil, ["http", "https"].contains(url.scheme), URLComponents(string: filled)?.hasUsablePort ?? false,
             // Those who check and those who connect must read one and the same name.
             !host.utf8.contains(UInt8(ascii: "%"))
         else {
@@ -202,5 +202,13 @@ package struct OrganizationOperations: Sendable {
             "keep-alive", "proxy-connection",
         ]
         return isToken && !own.contains(name.lowercased())
+    }
+}
+
+extension URLComponents {
+    /// Whether one can connect to the port, or none is written.
+    // A number beyond all numbers is read as no port at all.
+    package var hasUsablePort: Bool {
+        rangeOfPort == nil || port.map { (1...65_535).contains($0) } ?? false
     }
 }

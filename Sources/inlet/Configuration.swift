@@ -2,6 +2,7 @@ import Configuration
 import Domain
 import Foundation
 import Logging
+import Manage
 import SystemPackage
 
 /// Every setting of the server, once: what it is called, what it takes, what it is when nobody says.
@@ -246,7 +247,7 @@ package struct Settings: Sendable {
     private static func checkedURL(_ text: String, _ setting: Setting) throws -> String {
         guard let url = URLComponents(string: text), ["http", "https"].contains(url.scheme ?? ""), url.host != nil,
             setting == .notificationURL || url.query == nil, url.fragment == nil, !text.contains("'"),
-            url.port.map({ (1...65_535).contains($0) }) ?? true
+            url.hasUsablePort
         else {
             throw SettingsError(
                 description: "`\(setting.rawValue)` must be an address such as https://hooks.example.com.")

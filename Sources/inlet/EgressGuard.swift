@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Dispatch
 import Domain
 import Foundation
+import Manage
 import NIOCore
 import NIOHTTP1
 
@@ -20,8 +21,8 @@ struct EgressGuard: Sendable {
 
     /// - Returns: the status of the answer; its body is not read.
     func post(_ body: Data, to url: String, headers: [String: String]) async throws -> Int {
-        guard let parts = URL(string: url), let host = parts.host(), !host.isEmpty, !host.utf8.contains(UInt8(ascii: "%")),
-            parts.port.map({ (1...65_535).contains($0) }) ?? true
+        guard let host = URL(string: url)?.host(), !host.isEmpty, !host.utf8.contains(UInt8(ascii: "%")),
+            URLComponents(string: url)?.hasUsablePort ?? false
         else { throw Refused(description: "the address names no host and port that can be connected to") }
         // A secret that was read from a file may end with a line break.
         for (name, value) in headers where value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {

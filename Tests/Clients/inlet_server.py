@@ -119,14 +119,15 @@ class Server:
         self.info = json.loads(done.stdout)
         return self.info
 
-    def start(self, timeout=20):
-        """Starts the server and returns the seconds it took until it said it was ready."""
+    def start(self, timeout=20, flags=()):
+        """Starts the server, with more flags if need be, and returns the seconds it took until it said it was ready."""
         began = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [
                     self.binary, "serve", "--data", str(self.data),
                     "--ingest", f"{LOOPBACK}:{self.ingest_port}", "--admin", f"{LOOPBACK}:{self.admin_port}",
+                    *flags,
                 ],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )

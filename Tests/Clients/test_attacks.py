@@ -1,13 +1,17 @@
 """Attacks on the process itself: its stack, its memory, its books. Each one succeeded once."""
 
+import contextlib
 import json
 import socket
 import struct
+import subprocess
+import threading
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from inlet_server import call_once
+from inlet_server import LOOPBACK, call_once, free_port, made_up_secret, own_server, until
 
 REFUSED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SECONDS = 20
@@ -92,3 +96,111 @@ def test_a_request_to_the_REST_API_that_nests_too_deep_is_refused(api):
 def test_a_name_that_steers_the_terminal_is_refused(api, name):
     answer = api.request("POST", "/api/v1/webhooks", {"name": name})
     assert answer.status == 400 and answer.json()["field"] == "name"
+
+
+UNDELIVERED = "a warning could not be delivered"
+
+
+@contextlib.contextmanager
+def listener():
+    """Takes connections, and hears nothing of what is sent on them before it is asked."""
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        listening.settimeout(SECONDS)
+        yield listening
+
+
+def notify(server, port, value=None):
+    """Has warnings posted to that port, and sees to it that there is one."""
+    api = server.api()
+    headers = {}
+    if value is not None:
+        api.expect([201], "PUT", "/api/v1/secret-variables/FROM_A_FILE", {"value": value})
+        headers = {"Authorization": "Bearer {{FROM_A_FILE}}", "X-Api-Key": "{{FROM_A_FILE}}"}
+    setting = {"notification_url": f"http://{LOOPBACK}:{port}/hook", "notification_headers": headers}
+    api.expect([200], "PATCH", "/api/v1/organization", setting)
+    soon = (datetime.now(timezone.utc) + timedelta(hours=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    api.expect([201], "POST", "/api/v1/tokens", {"kind": "api", "name": "ends soon", "expires_at": soon})
+
+
+def restart_until_posted(server, flags=()):
+    """Looks for warnings when the server starts, and posts them when it starts once more."""
+    for _ in range(2):
+        assert server.stop() == 0
+        server.start(flags=flags)
+        assert until(lambda: server.api().expect([200], "GET", "/api/v1/warnings").json()["items"])
+
+
+def pieces(text, length=8):
+    return {text[start:start + length].encode() for start in range(len(text) - length + 1)}
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\x7f"])
+def test_E11_a_value_that_ends_with_a_line_break_is_neither_sent_nor_logged(end, is_heard):
+    value = made_up_secret("z")
+    with own_server({"INLET_LOG_LEVEL": "trace", "INLET_EGRESS_ALLOW": f"{LOOPBACK}/32"}) as server, listener() as there:
+        server.start()
+        notify(server, there.getsockname()[1] if is_heard else free_port(), value + end)
+        restart_until_posted(server)
+
+        assert until(lambda: UNDELIVERED in server.log_tail()), "no warning was tried"
+        [warning] = server.api().expect([200], "GET", "/api/v1/warnings").json()["items"]
+        assert server.stop() == 0
+
+        assert "delivered_at" not in warning or warning["delivered_at"] is None
+        there.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            there.accept()
+        log = server.log.read_bytes()
+        assert [piece for piece in pieces(value) if piece in log] == []
+
+
+@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 200 OK\r\nno header at all\r\n\r\n", b"\x16\x03\x01 no HTTP"])
+def test_E11_whatever_goes_wrong_with_a_warning_no_value_is_logged(answer):
+    value = made_up_secret("z")
+    with own_server({"INLET_LOG_LEVEL": "trace", "INLET_EGRESS_ALLOW": f"{LOOPBACK}/32"}) as server, listener() as there:
+
+        def spoil():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = there.accept()
+                    with connection:
+                        connection.recv(65_536)
+                        connection.sendall(answer)
+
+        server.start()
+        # Nobody listens, or who listens speaks no HTTP.
+        notify(server, free_port() if answer is None else there.getsockname()[1], value)
+        if answer is not None:
+            threading.Thread(target=spoil, daemon=True).start()
+        restart_until_posted(server)
+
+        assert until(lambda: UNDELIVERED in server.log_tail(), SECONDS), "no warning was tried"
+        assert server.stop() == 0
+        log = server.log.read_bytes()
+        assert [piece for piece in pieces(value) if piece in log] == []
+
+
+def test_E11_the_networks_that_may_be_reached_are_a_flag_too(server):
+    done = subprocess.run([server.binary, "serve", "--help"], env=server.environment, capture_output=True, timeout=SECONDS)
+    assert done.returncode == 0 and b"--egress-allow" in done.stdout
+
+    with own_server() as own, listener() as there:
+        own.start(flags=["--egress-allow", "127.0.0.0/8"])
+        notify(own, there.getsockname()[1])
+        restart_until_posted(own, flags=["--egress-allow", "127.0.0.0/8"])
+        connection, _ = there.accept()
+        with connection:
+            connection.settimeout(SECONDS)
+            assert connection.recv(65_536).startswith(b"POST /hook HTTP/1.1\r\n")
+
+
+def test_E11_without_that_flag_the_own_network_is_not_reached(server):
+    with own_server() as own, listener() as there:
+        own.start()
+        notify(own, there.getsockname()[1])
+        restart_until_posted(own)
+        assert until(lambda: UNDELIVERED in own.log_tail())
+        there.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            there.accept()
