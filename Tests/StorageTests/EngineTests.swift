@@ -227,6 +227,45 @@ import Testing
         }
     }
 
+    @Test func `E6 of the deploys of each application the last ones are kept, and the rest is dropped in steps`() async throws {
+        try await withStore { store, _, _ in
+            let (dropped, left) = try await store.write { [organization, now] transaction in
+                let connection = transaction.connection
+                try OrganizationTable(connection).insert(
+                    Organization(
+                        id: organization, name: Label(stored: "o"), inactivity: .never, dailyQuota: nil, createdAt: now))
+                let busy = Application(
+                    id: .random(), organization: organization, name: Label(stored: "busy"), description: .empty, credential: nil,
+                    createdAt: now)
+                let quiet = Application(
+                    id: .random(), organization: organization, name: Label(stored: "quiet"), description: .empty, credential: nil,
+                    createdAt: now)
+                let table = DeployTable(connection)
+                for application in [busy, quiet] { try ApplicationTable(connection).insert(application) }
+                for number in 1...12 {
+                    _ = try table.insert(Self.deploy(Int64(number), of: number > 10 ? quiet.id : busy.id, now))
+                }
+                var dropped: [Int] = []
+                repeat { dropped.append(try table.dropBeyond(4, limit: 4)) } while dropped.last == 4
+                return (
+                    dropped,
+                    try [busy, quiet].map { application throws(StorageError) in
+                        try table.list(of: application.id, environment: nil, before: nil, limit: 50).map(\.id.number)
+                    }
+                )
+            }
+
+            #expect(dropped == [4, 2])
+            #expect(left == [[10, 9, 8, 7], [12, 11]])
+        }
+    }
+
+    private static func deploy(_ number: Int64, of application: ID<Application>, _ now: Timestamp) -> Deploy {
+        Deploy(
+            id: OrderedID(number: number), application: application, version: Label(stored: "\(number)"),
+            environment: Label(stored: "production"), status: .succeeded, receivedAt: now, remoteAddress: "127.0.0.1")
+    }
+
     @Test func `Expired dedupe keys are dropped in steps`() async throws {
         try await withStore { store, _, _ in
             let dropped = try await store.write { [webhook, now] transaction in
