@@ -55,9 +55,16 @@ package enum CanonicalJSON: Hashable, Sendable {
         }
     }
 
-    private static func write(_ text: String, to output: inout [UInt8]) {
+    // Also what ``JSONNode`` writes its texts with.
+    static func write(_ text: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
+        escape(text.utf8, to: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    // What stands between the quotation marks.
+    static func escape(_ text: some Sequence<UInt8>, to output: inout [UInt8]) {
+        for byte in text {
             switch byte {
             case 0x08: output += #"\b"#.utf8
             case 0x09: output += #"\t"#.utf8
@@ -69,6 +76,5 @@ package enum CanonicalJSON: Hashable, Sendable {
             default: output.append(byte)
             }
         }
-        output.append(UInt8(ascii: "\""))
     }
 }

@@ -180,11 +180,12 @@ package struct Redactor: Sendable {
 
 extension ArraySlice<UInt8> {
     // Where that byte stands twice in a row for the first time.
-    fileprivate func firstPair(of byte: UInt8) -> Int? {
+    func firstPair(of byte: UInt8) -> Int? {
         zip(indices, zip(self, dropFirst())).first { $1 == (byte, byte) }?.0
     }
 
-    fileprivate var withoutBlanksAround: ArraySlice<UInt8> {
+    // Without spaces and tabs at both ends.
+    var withoutBlanksAround: ArraySlice<UInt8> {
         func isBlank(_ byte: UInt8) -> Bool {
             byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
         }
