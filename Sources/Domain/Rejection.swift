@@ -27,7 +27,8 @@ package enum Rejection: Error, Hashable, Sendable {
     case badContext
     case badDedupeKey
     /// The body of a report is not what it must be. Field and expectation hold nothing that the caller wrote.
-    case badReport(field: String, expectation: String)
+    // Out of line, so that all others stay small: one goes with every answer.
+    indirect case badReport(field: String, expectation: String)
     /// One resource more than an organization may have (E5).
     case tooManyResources
     /// One activation token more than a credential may have (E4).

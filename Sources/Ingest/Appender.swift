@@ -29,7 +29,8 @@ package struct PendingCall: Sendable {
 /// What waits to be kept: a call of a webhook, or a report.
 package enum Pending: Sendable {
     case call(PendingCall)
-    case report(PendingReport)
+    // Out of line: it is larger, and calls, of which there are far more, would all be moved about at its size.
+    indirect case report(PendingReport)
 
     var bodyBytes: Int {
         switch self {

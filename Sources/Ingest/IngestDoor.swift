@@ -63,7 +63,8 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     /// What was let in.
     private enum Admitted {
         case call(Admission)
-        case report(ReportAdmission)
+        // Out of line: a request is moved from state to state, and nearly all are calls.
+        indirect case report(ReportAdmission)
 
         /// How it is refused whatever is in the way.
         var lapse: Rejection? {

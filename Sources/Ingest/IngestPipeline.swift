@@ -91,9 +91,10 @@ package enum IngestAnswer: Hashable, Sendable {
     case held(Rejection, OrderedID<HeldCall>)
     case refused(Rejection)
     /// A report is on disk; `isNew` is false if it was there before.
-    case reported(ReportReceipt)
+    // Out of line, as they are seldom and large.
+    indirect case reported(ReportReceipt)
     /// An integration token was exchanged (E4).
-    case activated(Activation)
+    indirect case activated(Activation)
 }
 
 /// What the sender of a report gets.
