@@ -505,8 +505,8 @@ private struct FilterReader {
 }
 
 extension String {
-    // Whether it can be the name of a header field: a token of RFC 9110, 5.6.2, of at most 200 bytes.
-    var isFieldName: Bool {
+    /// Whether it can be the name of a header field: a token of RFC 9110, section 5.6.2, of at most 200 bytes.
+    package var isFieldName: Bool {
         !isEmpty && utf8.count <= 200
             && utf8.allSatisfy { byte in
                 switch byte {

@@ -147,7 +147,7 @@ package struct OrganizationOperations: Sendable {
                     field: "notification_headers", "takes at most \(Limits.notificationHeadersMax).")
             }
             notification?.headers = try headers.reduce(into: [:]) { checked, header in
-                guard isFieldName(header.key) else {
+                guard maySet(header.key) else {
                     throw OperationError.invalid(
                         field: "notification_headers", "`\(header.key.prefix(60))` is no name that can be set.")
                 }
@@ -190,25 +190,12 @@ package struct OrganizationOperations: Sendable {
         }
     }
 
-    // RFC 9110's tokens; what the connection itself needs is not for others to set.
-    private static func isFieldName(_ name: String) -> Bool {
-        let isToken =
-            !name.isEmpty && name.utf8.count <= 100
-            && name.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
-            }
+    // What the connection itself needs is not for others to set.
+    private static func maySet(_ name: String) -> Bool {
         let own = [
             "host", "content-length", "content-type", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer",
             "keep-alive", "proxy-connection",
         ]
-        return isToken && !own.contains(name.lowercased())
-    }
-}
-
-extension URLComponents {
-    /// Whether one can connect to the port, or none is written.
-    // A number beyond all numbers is read as no port at all.
-    package var hasUsablePort: Bool {
-        rangeOfPort == nil || port.map { (1...65_535).contains($0) } ?? false
+        return name.isFieldName && name.utf8.count <= 100 && !own.contains(name.lowercased())
     }
 }

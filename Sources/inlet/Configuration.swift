@@ -2,7 +2,6 @@ import Configuration
 import Domain
 import Foundation
 import Logging
-import Manage
 import SystemPackage
 
 /// Every setting of the server, once: what it is called, what it takes, what it is when nobody says.

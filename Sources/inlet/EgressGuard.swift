@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import Dispatch
 import Domain
 import Foundation
-import Manage
 import NIOCore
 import NIOHTTP1
 
