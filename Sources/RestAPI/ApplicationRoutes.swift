@@ -52,7 +52,10 @@ enum ApplicationRoutes {
     ]
 
     private static let acts: [Route] = [
-        Route(.post, "applications/:id/token/reveal", .revealSecrets) { request, operations in
+        Route(
+            .post, "applications/:id/token/reveal", .revealSecrets,
+            noteRefusal: { id, actor, operations in try await operations.applications.noteRefusedLook(at: id, actor) }
+        ) { request, operations in
             let asked = try request.decode(RevealSecret.self, fields: ["password"], mayBeEmpty: true)
             return try .secret(
                 RevealedView(

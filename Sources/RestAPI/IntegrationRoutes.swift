@@ -38,7 +38,10 @@ enum IntegrationRoutes {
         Route(.post, "credentials/:id/regenerate", .changeIntegrations) { request, operations in
             try .secret(CredentialView(try await operations.integrations.regenerate(request.id, request.actor)))
         },
-        Route(.post, "credentials/:id/reveal", .revealSecrets) { request, operations in
+        Route(
+            .post, "credentials/:id/reveal", .revealSecrets,
+            noteRefusal: { id, actor, operations in try await operations.integrations.noteRefusedLook(at: id, actor) }
+        ) { request, operations in
             let asked = try request.decode(RevealSecret.self, fields: ["password"], mayBeEmpty: true)
             return try .secret(
                 RevealedView(

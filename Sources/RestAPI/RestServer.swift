@@ -90,14 +90,9 @@ package struct RestServer: Sendable {
         case .known(let handler):
             let actor = try await actor(request, address)
             if let permission = route.permission {
-                if permission == .revealSecrets, !actor.may(permission) {
+                if let note = route.noteRefusal, !actor.may(permission) {
                     let wanted = context.parameters.get("id").map { $0.removingPercentEncoding ?? $0 } ?? ""
-                    // An application and a credential may have the same name.
-                    if route.path.hasPrefix("applications/") {
-                        try await operations.applications.noteRefusedLook(at: wanted, actor)
-                    } else {
-                        try await operations.integrations.noteRefusedLook(at: wanted, actor)
-                    }
+                    try await note(wanted, actor, operations)
                 }
                 try actor.require(permission)
             }

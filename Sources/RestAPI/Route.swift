@@ -14,6 +14,10 @@ package struct Route: Sendable {
     /// The query parameters it knows; any other is refused.
     package let query: Set<String>
     let handler: Handler
+    /// What is written down when the actor lacks the permission; is given the `:id` of the path.
+    let noteRefusal: NoteRefusal?
+
+    typealias NoteRefusal = @Sendable (String, Actor, RestOperations) async throws -> Void
 
     enum Handler: Sendable {
         case known(@Sendable (RestRequest, RestOperations) async throws -> RestAnswer)
@@ -22,12 +26,14 @@ package struct Route: Sendable {
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Permission, query: Set<String> = [],
+        noteRefusal: NoteRefusal? = nil,
         _ handler: @escaping @Sendable (RestRequest, RestOperations) async throws -> RestAnswer
     ) {
         self.method = method
         self.path = path
         self.permission = permission
         self.query = query
+        self.noteRefusal = noteRefusal
         self.handler = .known(handler)
     }
 
@@ -40,6 +46,7 @@ package struct Route: Sendable {
         self.path = path
         permission = nil
         query = []
+        noteRefusal = nil
         self.handler = .open(handler)
     }
 }
