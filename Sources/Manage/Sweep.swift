@@ -58,8 +58,11 @@ package struct Sweep: Sendable {
             for token in tokens { transaction.announce(.integrationToken(token)) }
             return tokens.count
         }
-        try await inSteps(of: Self.rowsPerStep) {
-            try DeployTable($0.connection).dropBeyond(Limits.deploysKept, limit: $1)
+        // Counted beside the writer, so that callers need not wait for it.
+        for (application, last) in try await desk.read({ try DeployTable($0).newestBeyond(Limits.deploysKept) }) {
+            try await inSteps(of: Self.rowsPerStep) {
+                try DeployTable($0.connection).drop(of: application, upTo: last, limit: $1)
+            }
         }
         for step in BucketStep.allCases {
             let start = step.start(of: now.adding(step.keep.negated))

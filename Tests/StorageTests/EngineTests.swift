@@ -246,7 +246,9 @@ import Testing
                     _ = try table.insert(Self.deploy(Int64(number), of: number > 10 ? quiet.id : busy.id, now))
                 }
                 var dropped: [Int] = []
-                repeat { dropped.append(try table.dropBeyond(4, limit: 4)) } while dropped.last == 4
+                for (application, last) in try table.newestBeyond(4) {
+                    repeat { dropped.append(try table.drop(of: application, upTo: last, limit: 4)) } while dropped.last == 4
+                }
                 return (
                     dropped,
                     try [busy, quiet].map { application throws(StorageError) in

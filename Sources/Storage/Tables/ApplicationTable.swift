@@ -123,23 +123,29 @@ package struct DeployTable {
         ).map(Deploy.init)
     }
 
-    /// Keeps of the history of each application only so many, the last ones; drops at most that many at a time.
+    /// The newest deploy of each application that is one too many, where there are more than so many.
+    package func newestBeyond(_ count: Int) throws(StorageError) -> [ID<Application>: OrderedID<Deploy>] {
+        var newest: [ID<Application>: OrderedID<Deploy>] = [:]
+        for row in try connection.rows("SELECT id FROM applications ORDER BY id") {
+            let application: ID<Application> = try row.id("id")
+            newest[application] = try connection.row(
+                "SELECT id FROM deploys WHERE application = \(application) ORDER BY id DESC LIMIT 1 OFFSET \(count)"
+            ).map { row throws(StorageError) in OrderedID(number: try row.integer("id")) }
+        }
+        return newest
+    }
+
+    /// Drops at most that many deploys of an application up to one.
     ///
     /// - Returns: how many were dropped.
-    package func dropBeyond(_ count: Int, limit: Int) throws(StorageError) -> Int {
-        var dropped = 0
-        for row in try connection.rows("SELECT id FROM applications ORDER BY id") where dropped < limit {
-            let application = try row.text("id")
-            dropped += try connection.execute(
-                """
-                DELETE FROM deploys WHERE application = \(application) AND id IN (
-                    SELECT id FROM deploys WHERE application = \(application) AND id < (
-                        SELECT COALESCE(MIN(id), 0) FROM (
-                            SELECT id FROM deploys WHERE application = \(application) ORDER BY id DESC LIMIT \(count)) AS kept)
-                    ORDER BY id LIMIT \(limit - dropped))
-                """)
-        }
-        return dropped
+    package func drop(
+        of application: ID<Application>, upTo last: OrderedID<Deploy>, limit: Int
+    ) throws(StorageError) -> Int {
+        try connection.execute(
+            """
+            DELETE FROM deploys WHERE id IN (
+                SELECT id FROM deploys WHERE application = \(application) AND id <= \(last) ORDER BY id LIMIT \(limit))
+            """)
     }
 
     /// Drops the whole history of an application.
