@@ -129,6 +129,7 @@ let package = Package(
             name: "HouseTests",
             dependencies: [
                 "Client", "Contract", "Domain", "Ingest", "Manage", "RestAPI", "Storage", "inlet",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
