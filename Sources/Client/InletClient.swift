@@ -55,11 +55,7 @@ public struct InletClient: Sendable {
     // MARK: Requests
 
     func get<Answer: Decodable>(_ path: String, _ query: [String: String?] = [:]) async throws -> Answer {
-        let pairs = query.sorted { $0.key < $1.key }.compactMap { name, value in
-            value.map { "\(name)=\(Self.escaped($0))" }
-        }
-        let suffix = pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
-        return try decode(try await bytes(.GET, path + suffix))
+        try decode(try await bytes(.GET, path + Self.suffix(query)))
     }
 
     func send<Answer: Decodable>(
@@ -82,6 +78,11 @@ public struct InletClient: Sendable {
     func download(_ method: HTTPMethod, _ path: String) async throws -> Download {
         let response = try await response(method, path, timeout: .hours(1))
         return Download(server: server, response: response)
+    }
+
+    /// A long answer to a question.
+    func download(_ path: String, _ query: [String: String?]) async throws -> Download {
+        try await download(.GET, path + Self.suffix(query))
     }
 
     /// A new session and the cookie that belongs to it.
@@ -139,6 +140,13 @@ public struct InletClient: Sendable {
             throw ClientError.unreadable("\(server) answered \(response.status.code) without saying why.")
         }
         throw ClientError.problem(problem)
+    }
+
+    private static func suffix(_ query: [String: String?]) -> String {
+        let pairs = query.sorted { $0.key < $1.key }.compactMap { name, value in
+            value.map { "\(name)=\(escaped($0))" }
+        }
+        return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
     }
 
     /// A text as a part of an address.

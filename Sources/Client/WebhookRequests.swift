@@ -19,6 +19,16 @@ extension InletClient {
         try await get("webhooks/\(Self.escaped(reference))")
     }
 
+    /// Changes a webhook; what its events are kept for, among others.
+    public func editWebhook(_ reference: String, _ edit: WebhookEdit) async throws -> WebhookView {
+        try await send(.PATCH, "webhooks/\(Self.escaped(reference))", edit)
+    }
+
+    /// The fields that the bodies of its events have had.
+    public func webhookFields(_ reference: String) async throws -> WebhookFieldsView {
+        try await get("webhooks/\(Self.escaped(reference))/fields")
+    }
+
     /// Known callers get 404 while it is paused.
     public func pauseWebhook(_ reference: String) async throws -> WebhookView {
         try await send(.POST, "webhooks/\(Self.escaped(reference))/pause")

@@ -25,6 +25,7 @@ package struct AuditEntry: Identified, Sendable {
         case sessionEnd = "session.end"
         case sessionSecondFactorFailed = "session.second_factor_failed"
         case webhookCreate = "webhook.create"
+        case webhookEdit = "webhook.edit"
         case webhookPause = "webhook.pause"
         case webhookResume = "webhook.resume"
         case tokenCreate = "token.create"

@@ -11,6 +11,10 @@ package enum Limits {
     package static let dedupeWindow = Interval.days(7)
     package static let managementTokenLifetimeMax = Interval.days(365)
     package static let pageItems = 1...500
+    package static let retentionDays = 1...3_650
+    package static let retentionBytes: ClosedRange<Int64> = 1...1_125_899_906_842_624
+    /// The body of a call is answered by a webhook that echoes only up to here.
+    package static let echoBytesMax = 65_536
     package static let sessionLifetime = Interval.seconds(12 * 3600)
     package static let sessionIdleTime = Interval.seconds(30 * 60)
     package static let oneTimeLinkLifetime = Interval.days(3)

@@ -17,10 +17,17 @@ package struct Webhook: Identified, Hashable, Sendable {
     package var state: State
     package let owner: ID<Account>
     package let createdAt: Timestamp
+    /// How long its events are kept; `nil` is as long as the server's setting says.
+    package var retentionDays: Int?
+    /// How many bytes of bodies are kept, the newest ones; `nil` is without a bound.
+    package var retentionBytes: Int64?
+    /// Whether the answer to a call holds its body (D12).
+    package var echoesBody: Bool
 
     package init(
         id: ID<Webhook>, organization: ID<Organization>, name: Label, description: Label,
-        accepts: Set<AuthMethodName>, state: State, owner: ID<Account>, createdAt: Timestamp
+        accepts: Set<AuthMethodName>, state: State, owner: ID<Account>, createdAt: Timestamp, retentionDays: Int? = nil,
+        retentionBytes: Int64? = nil, echoesBody: Bool = false
     ) {
         self.id = id
         self.organization = organization
@@ -30,6 +37,9 @@ package struct Webhook: Identified, Hashable, Sendable {
         self.state = state
         self.owner = owner
         self.createdAt = createdAt
+        self.retentionDays = retentionDays
+        self.retentionBytes = retentionBytes
+        self.echoesBody = echoesBody
     }
 }
 

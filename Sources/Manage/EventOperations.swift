@@ -34,19 +34,48 @@ package struct EventOperations: Sendable {
         package let bytes: Data
     }
 
-    /// Events newest first.
+    /// Events that match, newest first. A page that looked through much may be short, or empty, though there is a next one.
     package func list(
-        webhook: String?, after: String?, limit: Int?, _ actor: Actor
+        _ query: EventQuery = EventQuery(), after: String?, limit: Int?, _ actor: Actor
     ) async throws -> Page<Event> {
         let limit = try Limits.page(limit)
+        let search = try EventSearch(query)
         let before: OrderedID<Event>? = try Cursor.orderedID(after)
         return try await desk.look(actor, .readEvents) { connection in
-            let webhook = try webhook.map { try WebhookOperations.find($0, in: actor.organization, connection).id }
-            let read = try EventTable(connection).list(
-                in: actor.organization, webhook: webhook, before: before, limit: limit + 1)
-            return Page(read, limit: limit) { $0.id.text }
+            let (events, next) = try search.page(before: before, limit: limit, in: actor.organization, connection)
+            return Page(items: events, position: next?.text)
         }
     }
+
+    /// An event with its exact body.
+    package struct Whole: Sendable {
+        package let event: Event
+        package let body: Data
+    }
+
+    /// The next events of an export with their bodies, as many as may be in memory at once. Goes on like a page.
+    package func export(_ query: EventQuery, after: String?, _ actor: Actor) async throws -> Page<Whole> {
+        let search = try EventSearch(query)
+        let before: OrderedID<Event>? = try Cursor.orderedID(after)
+        return try await desk.look(actor, .readEvents) { connection in
+            let table = EventTable(connection)
+            let page = try search.page(
+                before: before, limit: Limits.pageItems.upperBound, in: actor.organization, connection)
+            var whole: [Whole] = []
+            var bytes: Int64 = 0
+            for event in page.events {
+                bytes += event.bodyBytes
+                if bytes > Self.exportedBytesPerStep, let last = whole.last {
+                    return Page(items: whole, position: last.event.id.text)
+                }
+                guard let body = try table.body(of: event.id, in: actor.organization)?.bytes else { continue }
+                whole.append(Whole(event: event, body: body))
+            }
+            return Page(items: whole, position: page.next?.text)
+        }
+    }
+
+    private static let exportedBytesPerStep: Int64 = 8 << 20
 
     /// Events newer than one, oldest first, for those who follow along. `next` is not used: ask again from the last one.
     package func newer(

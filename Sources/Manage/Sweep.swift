@@ -8,19 +8,22 @@ package struct Sweep: Sendable {
     private let outlook: OutlookOperations
     private let keepRefusedCalls: Interval
     private let keepHeldCalls: Interval
+    private let retention: Retention
     private static let rowsPerStep = 5_000
     private static let heldPerStep = 200
 
     /// - Parameters:
     ///   - keepRefusedCalls: how long the ledger keeps an entry.
     ///   - keepHeldCalls: how long a call is kept aside.
+    ///   - retention: what drops the events that are kept no longer.
     package init(
-        _ desk: Desk, outlook: OutlookOperations, keepRefusedCalls: Interval, keepHeldCalls: Interval
+        _ desk: Desk, outlook: OutlookOperations, keepRefusedCalls: Interval, keepHeldCalls: Interval, retention: Retention
     ) {
         self.desk = desk
         self.outlook = outlook
         self.keepRefusedCalls = keepRefusedCalls
         self.keepHeldCalls = keepHeldCalls
+        self.retention = retention
     }
 
     /// What a round did.
@@ -33,7 +36,10 @@ package struct Sweep: Sendable {
     package func run(wallElapsed: Interval, steadyElapsed: Interval) async throws -> Report {
         try await dropOld()
         let accounts = try await AccountOperations(desk).sweep(wallElapsed: wallElapsed, steadyElapsed: steadyElapsed)
-        return Report(accounts: accounts, warnings: try await outlook.warn())
+        let report = Report(accounts: accounts, warnings: try await outlook.warn())
+        // Last, for there may be much to drop.
+        try await retention.run()
+        return report
     }
 
     // In small steps, so that no call waits behind a long deletion.

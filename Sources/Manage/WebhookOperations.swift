@@ -15,11 +15,37 @@ package struct WebhookOperations: Sendable {
         package var description: String?
         /// Method names; `nil` is all.
         package var accepts: [String]?
+        package var echoesBody: Bool
 
-        package init(name: String, description: String? = nil, accepts: [String]? = nil) {
+        package init(
+            name: String, description: String? = nil, accepts: [String]? = nil, echoesBody: Bool = false
+        ) {
             self.name = name
             self.description = description
             self.accepts = accepts
+            self.echoesBody = echoesBody
+        }
+    }
+
+    /// What is to change; `nil` stays.
+    package struct Edit: Sendable {
+        package var name: String?
+        package var description: String?
+        /// `.some(nil)`: as long as the server's setting says.
+        package var retentionDays: Int??
+        /// `.some(nil)`: without a bound.
+        package var retentionBytes: Int64??
+        package var echoesBody: Bool?
+
+        package init(
+            name: String? = nil, description: String? = nil, retentionDays: Int?? = nil, retentionBytes: Int64?? = nil,
+            echoesBody: Bool? = nil
+        ) {
+            self.name = name
+            self.description = description
+            self.retentionDays = retentionDays
+            self.retentionBytes = retentionBytes
+            self.echoesBody = echoesBody
         }
     }
 
@@ -43,8 +69,50 @@ package struct WebhookOperations: Sendable {
         let description = try Label.description(draft.description)
         let accepts = try Self.methods(draft.accepts)
         return try await desk.act(actor, .changeWebhooks) { act in
-            try Self.make(name, description, accepts, act)
+            try Self.make(name, description, accepts, echoesBody: draft.echoesBody, act)
         }
+    }
+
+    /// Changes a webhook. Events that are kept no longer go with the next sweep.
+    package func edit(_ reference: String, _ edit: Edit, _ actor: Actor) async throws -> Webhook {
+        let name = try edit.name.map { try Label.name($0) }
+        let description = try edit.description.map { try Label.description($0) }
+        try Self.require(edit.retentionDays, in: Limits.retentionDays, field: "retention_days")
+        try Self.require(edit.retentionBytes, in: Limits.retentionBytes, field: "retention_bytes")
+        return try await desk.act(actor, .changeWebhooks) { act in
+            let before = try Self.find(reference, in: act.organization, act.connection)
+            var webhook = before
+            webhook.name = name ?? before.name
+            webhook.description = description ?? before.description
+            webhook.retentionDays = edit.retentionDays ?? before.retentionDays
+            webhook.retentionBytes = edit.retentionBytes ?? before.retentionBytes
+            webhook.echoesBody = edit.echoesBody ?? before.echoesBody
+            guard webhook != before else { return before }
+            try WebhookTable(act.connection).update(webhook)
+            act.transaction.announce(.webhook(webhook.id))
+            try act.record(.webhookEdit, webhook.id.text, Self.details(of: webhook, before))
+            return webhook
+        }
+    }
+
+    // What makes events vanish stands in the log with its value.
+    private static func details(of webhook: Webhook, _ before: Webhook) -> [String: String] {
+        var details = ["name": webhook.name.text]
+        if webhook.retentionDays != before.retentionDays {
+            details["retention_days"] = webhook.retentionDays.map(String.init) ?? "default"
+        }
+        if webhook.retentionBytes != before.retentionBytes {
+            details["retention_bytes"] = webhook.retentionBytes.map(String.init) ?? "none"
+        }
+        if webhook.echoesBody != before.echoesBody { details["echo_body"] = String(webhook.echoesBody) }
+        return details
+    }
+
+    private static func require<Number: BinaryInteger>(
+        _ change: Number??, in range: ClosedRange<Number>, field: String
+    ) throws(OperationError) {
+        guard let number = change.flatMap(\.self), !range.contains(number) else { return }
+        throw .invalid(field: field, "must be \(range.lowerBound) to \(range.upperBound), or null.")
     }
 
     /// Pauses a webhook: known callers get 404. Safe to repeat.
@@ -64,11 +132,11 @@ package struct WebhookOperations: Sendable {
 
     /// Makes a webhook of the actor inside an act that checked the rest.
     static func make(
-        _ name: Label, _ description: Label, _ accepts: Set<AuthMethodName>, _ act: Act
+        _ name: Label, _ description: Label, _ accepts: Set<AuthMethodName>, echoesBody: Bool = false, _ act: Act
     ) throws -> Webhook {
         let webhook = Webhook(
             id: .random(), organization: act.organization, name: name, description: description, accepts: accepts,
-            state: .active, owner: act.actor.account, createdAt: act.now)
+            state: .active, owner: act.actor.account, createdAt: act.now, echoesBody: echoesBody)
         try WebhookTable(act.connection).insert(webhook)
         act.transaction.announce(.webhook(webhook.id))
         try act.record(.webhookCreate, webhook.id.text, ["name": name.text])

@@ -7,16 +7,27 @@ import Storage
 
 enum EventRoutes {
     static let list: [Route] = [
-        Route(.get, "events", .readEvents, query: ["webhook", "after", "since", "limit"]) { request, operations in
+        Route(.get, "events", .readEvents, query: searched.union(["after", "since", "limit"])) { request, operations in
             let page: Page<Event>
             if let since = request.query["since"] {
+                if let other = searched.subtracting(["webhook"]).filter({ request.query[$0] != nil }).min() {
+                    throw OperationError.invalid(field: other, "does not go with `since`, which takes `webhook` alone.")
+                }
                 page = try await operations.events.newer(
                     than: since, webhook: request.query["webhook"], limit: request.limit(), request.actor)
             } else {
                 page = try await operations.events.list(
-                    webhook: request.query["webhook"], after: request.after, limit: request.limit(), request.actor)
+                    try query(request), after: request.after, limit: request.limit(), request.actor)
             }
             return try .json(PageView(items: page.items.map(EventView.init), next: page.next))
+        },
+        Route(.get, "events/export", .readEvents, query: searched.union(["format"])) { request, operations in
+            let (query, format) = (try query(request), try format(request))
+            return try await Export.answer("events", format, heading: EventView.exportHeading) { whole in
+                try EventView.exported(whole, format)
+            } page: { after in
+                try await operations.events.export(query, after: after, request.actor)
+            }
         },
         Route(.get, "events/:id", .readEvents) { request, operations in
             try .json(EventView(try await operations.events.show(request.id, request.actor)))
@@ -32,17 +43,21 @@ enum EventRoutes {
                     (.xContentTypeOptions, "nosniff"),
                 ], body: body.bytes)
         },
-        Route(
-            .get, "calls", .readCalls,
-            query: ["outcome", "webhook", "token", "cause", "from", "to", "after", "limit"]
-        ) { request, operations in
-            let query = EventOperations.CallQuery(
-                outcome: try request.input.word("outcome"), webhook: request.query["webhook"],
-                token: request.query["token"], cause: request.query["cause"], from: try request.input.moment("from"),
-                to: try request.input.moment("to"))
+        Route(.get, "events/:id/fields", .readEvents) { request, operations in
+            try .json(EventFieldsView(try await operations.fields.fields(ofEvent: request.id, request.actor)))
+        },
+        Route(.get, "calls", .readCalls, query: narrowed.union(["after", "limit"])) { request, operations in
             let page = try await operations.events.calls(
-                query, after: request.after, limit: request.limit(), request.actor)
+                try callQuery(request), after: request.after, limit: request.limit(), request.actor)
             return try .json(PageView(items: page.items.map(CallView.init), next: page.next))
+        },
+        Route(.get, "calls/export", .readCalls, query: narrowed.union(["format"])) { request, operations in
+            let (query, format) = (try callQuery(request), try format(request))
+            return try await Export.answer("calls", format, heading: CallView.exportHeading) { call in
+                try CallView.exported(call, format)
+            } page: { after in
+                try await operations.events.calls(query, after: after, limit: Limits.pageItems.upperBound, request.actor)
+            }
         },
         Route(.get, "calls/counts", .readCalls, query: ["by", "days"]) { request, operations in
             guard let grouping: CallCountTable.Grouping = try request.input.word("by") else {
@@ -53,6 +68,63 @@ enum EventRoutes {
             return try .json(PageView(items: counts.map(CallCountView.init), next: nil))
         },
     ]
+
+    private static let searched: Set = ["webhook", "token", "from", "to", "header", "path", "value", "text", "filter"]
+    private static let narrowed: Set = ["outcome", "webhook", "token", "cause", "from", "to"]
+
+    private static func query(_ request: RestRequest) throws(OperationError) -> EventQuery {
+        let query = request.query
+        return EventQuery(
+            webhook: query["webhook"], token: query["token"], from: try request.input.moment("from"),
+            to: try request.input.moment("to"), header: query["header"], path: query["path"], value: query["value"],
+            text: query["text"], filter: query["filter"])
+    }
+
+    private static func callQuery(_ request: RestRequest) throws(OperationError) -> EventOperations.CallQuery {
+        EventOperations.CallQuery(
+            outcome: try request.input.word("outcome"), webhook: request.query["webhook"], token: request.query["token"],
+            cause: request.query["cause"], from: try request.input.moment("from"), to: try request.input.moment("to"))
+    }
+
+    private static func format(_ request: RestRequest) throws(OperationError) -> ExportFormat {
+        try request.input.word("format") ?? .jsonl
+    }
+}
+
+extension FieldView {
+    init(_ field: FieldTree.Field) {
+        self.init(path: field.path.text, mergeField: field.path.mergeText, kinds: field.kindWords)
+    }
+}
+
+extension EventFieldsView {
+    init(_ found: FieldOperations.OfEvent) {
+        self.init(
+            items: found.fields.map { field, isNew in
+                EventFieldView(
+                    path: field.path.text, mergeField: field.path.mergeText, kinds: field.kindWords, isNew: isNew)
+            }, missing: found.missing.map(\.text))
+    }
+}
+
+extension WebhookFieldsView {
+    init(_ found: FieldOperations.OfWebhook) {
+        self.init(
+            items: found.fields.map(FieldView.init), learnedEvents: found.events, lastEvent: found.lastEvent?.text)
+    }
+}
+
+extension FieldPath {
+    // As it stands in a template.
+    fileprivate var mergeText: String? {
+        mergeField.map { "{{\($0.text)}}" }
+    }
+}
+
+extension FieldTree.Field {
+    fileprivate var kindWords: [String] {
+        JSONKind.allCases.filter(kinds.contains).map(\.rawValue)
+    }
 }
 
 extension EventView {

@@ -68,6 +68,7 @@ package struct RestOperations: Sendable {
     let webhooks: WebhookOperations
     let tokens: TokenOperations
     let events: EventOperations
+    let fields: FieldOperations
     let held: HeldOperations
     let outlook: OutlookOperations
     let audit: AuditOperations
@@ -99,6 +100,7 @@ package struct RestOperations: Sendable {
         webhooks = WebhookOperations(desk)
         tokens = TokenOperations(desk)
         events = EventOperations(desk)
+        fields = FieldOperations(desk)
         audit = AuditOperations(desk)
         integrations = IntegrationOperations(desk)
         applications = ApplicationOperations(desk)

@@ -10,14 +10,27 @@ enum WebhookRoutes {
             return try .json(PageView(items: page.items.map { WebhookView($0, operations.webhooks) }, next: page.next))
         },
         Route(.post, "webhooks", .changeWebhooks) { request, operations in
-            let asked = try request.decode(NewWebhook.self, fields: ["name", "description", "accepts"])
+            let asked = try request.decode(NewWebhook.self, fields: ["name", "description", "accepts", "echo_body"])
             let draft = WebhookOperations.Draft(
-                name: asked.name, description: asked.description, accepts: asked.accepts)
+                name: asked.name, description: asked.description, accepts: asked.accepts,
+                echoesBody: asked.echoBody ?? false)
             let webhook = try await operations.webhooks.create(draft, request.actor)
             return try .json(WebhookView(webhook, operations.webhooks), status: 201)
         },
         Route(.get, "webhooks/:id", .readWebhooks) { request, operations in
             try .json(WebhookView(try await operations.webhooks.show(request.id, request.actor), operations.webhooks))
+        },
+        Route(.patch, "webhooks/:id", .changeWebhooks) { request, operations in
+            let asked = try request.decode(
+                WebhookEdit.self, fields: ["name", "description", "retention_days", "retention_bytes", "echo_body"])
+            let edit = WebhookOperations.Edit(
+                name: asked.name, description: asked.description, retentionDays: asked.retentionDays.wanted,
+                retentionBytes: asked.retentionBytes.wanted, echoesBody: asked.echoBody)
+            let webhook = try await operations.webhooks.edit(request.id, edit, request.actor)
+            return try .json(WebhookView(webhook, operations.webhooks))
+        },
+        Route(.get, "webhooks/:id/fields", .readWebhooks) { request, operations in
+            try .json(WebhookFieldsView(try await operations.fields.fields(ofWebhook: request.id, request.actor)))
         },
         Route(.post, "webhooks/:id/pause", .changeWebhooks) { request, operations in
             try .json(WebhookView(try await operations.webhooks.pause(request.id, request.actor), operations.webhooks))
@@ -33,6 +46,7 @@ extension WebhookView {
         self.init(
             id: webhook.id.text, name: webhook.name.text, description: webhook.description.text,
             url: operations.url(of: webhook.id), accepts: webhook.accepts.sorted().map(\.rawValue),
-            state: webhook.state.rawValue, owner: webhook.owner.text, createdAt: webhook.createdAt.text)
+            state: webhook.state.rawValue, owner: webhook.owner.text, createdAt: webhook.createdAt.text,
+            retentionDays: webhook.retentionDays, retentionBytes: webhook.retentionBytes, echoBody: webhook.echoesBody)
     }
 }

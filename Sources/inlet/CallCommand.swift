@@ -5,26 +5,20 @@ import Contract
 /// `inlet call …`
 struct CallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "call", abstract: "The ledger of calls, accepted and refused: list, counts.",
-        subcommands: [List.self, Counts.self])
+        commandName: "call", abstract: "The ledger of calls, accepted and refused: list, counts, export.",
+        subcommands: [List.self, Counts.self, Export.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List calls, newest first, with the true cause of a refusal.")
-        @Option(help: "accepted or refused (default: both).") var outcome: String?
-        @Option(help: "Only to this webhook: id, or a name that only one has.") var webhook: String?
-        @Option(help: ArgumentHelp("Only with this token: its id, tok_….", valueName: "id")) var tokenId: String?
-        @Option(help: "Only refused for this cause, token_expired for example.") var cause: String?
-        @Option(help: ArgumentHelp("Only from then on, 2027-01-31T12:00:00Z for example.", valueName: "moment"))
-        var from: String?
-        @Option(help: ArgumentHelp("Only before then.", valueName: "moment")) var to: String?
+        @OptionGroup var ledger: LedgerOptions
         @OptionGroup var options: ServerOptions
         @OptionGroup var page: PageOptions
 
         func run() async throws {
             try await Failures.shown {
                 let page = try await options.client().calls(
-                    outcome: outcome, webhook: webhook, token: tokenId, cause: cause, from: from, to: to,
-                    after: page.after, limit: page.limit)
+                    outcome: ledger.outcome, webhook: ledger.webhook, token: ledger.tokenId, cause: ledger.cause,
+                    from: ledger.from, to: ledger.to, after: page.after, limit: page.limit)
                 if options.json { return try Output.json(page) }
                 try Output.table(
                     ["ID", "RECEIVED", "STATUS", "CAUSE", "TOKEN", "WEBHOOK", "FROM", "COUNT", "HELD"],
@@ -36,6 +30,23 @@ struct CallCommand: AsyncParsableCommand {
                         ]
                     })
                 try self.page.more(page.next)
+            }
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Write the ledger as JSON lines or CSV, newest first.")
+        @OptionGroup var ledger: LedgerOptions
+        @OptionGroup var target: ExportOptions
+        @OptionGroup var options: ServerOptions
+
+        func run() async throws {
+            try await Failures.shown {
+                try await target.write(json: options.json) {
+                    try await options.client().exportCalls(
+                        outcome: ledger.outcome, webhook: ledger.webhook, token: ledger.tokenId, cause: ledger.cause,
+                        from: ledger.from, to: ledger.to, format: target.format)
+                }
             }
         }
     }
@@ -56,4 +67,15 @@ struct CallCommand: AsyncParsableCommand {
             }
         }
     }
+}
+
+/// Which entries of the ledger are meant.
+struct LedgerOptions: ParsableArguments {
+    @Option(help: "accepted or refused (default: both).") var outcome: String?
+    @Option(help: "Only to this webhook: id, or a name that only one has.") var webhook: String?
+    @Option(help: ArgumentHelp("Only with this token: its id, tok_….", valueName: "id")) var tokenId: String?
+    @Option(help: "Only refused for this cause, token_expired for example.") var cause: String?
+    @Option(help: ArgumentHelp("Only from then on, 2027-01-31T12:00:00Z for example.", valueName: "moment"))
+    var from: String?
+    @Option(help: ArgumentHelp("Only before then.", valueName: "moment")) var to: String?
 }

@@ -20,6 +20,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case callsQueuedMax = "calls-queued-max"
     case connectionsMax = "connections-max"
     case freeBytesMin = "free-bytes-min"
+    case eventsDays = "events-days"
     case refusedCallsDays = "refused-calls-days"
     case heldCallsDays = "held-calls-days"
     case heldBytesMax = "held-bytes-max"
@@ -46,7 +47,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .callsQueuedMax: .number(1...1_000_000)
         case .connectionsMax: .number(1...1_000_000)
         case .freeBytesMin: .number(0...(1 << 50))
-        case .refusedCallsDays, .heldCallsDays: .number(1...3650)
+        case .eventsDays, .refusedCallsDays, .heldCallsDays: .number(1...3650)
         case .heldBytesMax: .number(0...(1 << 40))
         case .logLevel: .word(Logger.Level.allCases.map(\.rawValue))
         case .unsafeSynchronous: .word(["full", "normal"])
@@ -66,6 +67,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .callsQueuedMax: "10000"
         case .connectionsMax: "10000"
         case .freeBytesMin: "268435456"
+        case .eventsDays: "30"
         case .refusedCallsDays: "30"
         case .heldCallsDays: "7"
         case .heldBytesMax: "268435456"
@@ -88,6 +90,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .callsQueuedMax: "Calls that may wait for the disk; more is answered 503."
         case .connectionsMax: "Connections of callers at once; more is answered 503."
         case .freeBytesMin: "Room to leave on the disk, in bytes; below it calls are answered 503."
+        case .eventsDays: "How long an event is kept whose webhook does not say, in days."
         case .refusedCallsDays: "How long the ledger keeps a refused call, in days."
         case .heldCallsDays: "How long a call is kept aside whose token or owner had lapsed, in days."
         case .heldBytesMax: "Room for calls kept aside in each organization, in bytes; 0 keeps none."
@@ -126,6 +129,7 @@ package struct Settings: Sendable {
     package var callsQueuedMax: Int
     package var connectionsMax: Int
     package var freeBytesMin: Int
+    package var eventsDays: Int
     package var refusedCallsDays: Int
     package var heldCallsDays: Int
     package var heldBytesMax: Int
@@ -180,6 +184,7 @@ package struct Settings: Sendable {
         callsQueuedMax = try reader.number(.callsQueuedMax)
         connectionsMax = try reader.number(.connectionsMax)
         freeBytesMin = try reader.number(.freeBytesMin)
+        eventsDays = try reader.number(.eventsDays)
         refusedCallsDays = try reader.number(.refusedCallsDays)
         heldCallsDays = try reader.number(.heldCallsDays)
         heldBytesMax = try reader.number(.heldBytesMax)

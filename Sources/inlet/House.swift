@@ -19,6 +19,8 @@ package struct House: Sendable {
     package let pipeline: IngestPipeline
     package let housekeeper: IngestHousekeeper
     package let sweep: Sweep
+    package let retention: Retention
+    package let fieldLearner: FieldLearner
     package let notifier: Notifier
     package let operations: RestOperations
     private let load: IngestLoad
@@ -101,8 +103,11 @@ package struct House: Sendable {
             store: store, activity: activity, quota: quota, ledger: ledger, load: load, logger: logger)
         let outlook = try await OutlookOperations(desk)
         let keepHeld = Interval.days(Int64(settings.heldCallsDays))
+        retention = Retention(desk, keepEvents: .days(Int64(settings.eventsDays)))
+        fieldLearner = FieldLearner(desk)
         sweep = Sweep(
-            desk, outlook: outlook, keepRefusedCalls: .days(Int64(settings.refusedCallsDays)), keepHeldCalls: keepHeld)
+            desk, outlook: outlook, keepRefusedCalls: .days(Int64(settings.refusedCallsDays)), keepHeldCalls: keepHeld,
+            retention: retention)
         sweeper = Sweeper(sweep: sweep, clock: clock, logger: logger)
         notifier = Notifier(
             outlook, url: settings.notificationURL, guardedBy: EgressGuard(allowed: settings.egressAllow), logger: logger)
@@ -128,7 +133,7 @@ package struct House: Sendable {
         let door = IngestServer(
             settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger, onBound: onIngestBound)
         return [
-            housekeeper, sweeper, notifier, Listener(setting: .admin, address: settings.admin) { try await admin.run() },
+            housekeeper, sweeper, notifier, Learning(learner: fieldLearner, logger: logger), Listener(setting: .admin, address: settings.admin) { try await admin.run() },
             Listener(setting: .ingest, address: settings.ingest) { try await door.run() },
         ]
     }
@@ -176,6 +181,25 @@ private struct Listener: Service {
             throw ListenError(
                 description: "--\(setting.rawValue) \(address.host):\(address.port) cannot be listened at: "
                     + "\(String(cString: strerror(error.errnoCode))). Choose another address, or end what has it.")
+        }
+    }
+}
+
+/// Has the fields of new bodies learned every few seconds.
+private struct Learning: Service {
+    let learner: FieldLearner
+    let logger: Logger
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                try await Task.sleep(for: .seconds(5))
+                do {
+                    try await learner.round()
+                } catch {
+                    logger.error("the fields of events could not be learned", metadata: ["error": "\(error)"])
+                }
+            }
         }
     }
 }

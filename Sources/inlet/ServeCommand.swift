@@ -31,6 +31,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: help(.callsQueuedMax, "count")) var callsQueuedMax: String?
     @Option(help: help(.connectionsMax, "count")) var connectionsMax: String?
     @Option(help: help(.freeBytesMin, "bytes")) var freeBytesMin: String?
+    @Option(help: help(.eventsDays, "days")) var eventsDays: String?
     @Option(help: help(.refusedCallsDays, "days")) var refusedCallsDays: String?
     @Option(help: help(.heldCallsDays, "days")) var heldCallsDays: String?
     @Option(help: help(.heldBytesMax, "bytes")) var heldBytesMax: String?
@@ -99,8 +100,8 @@ struct ServeCommand: AsyncParsableCommand {
             .data: data, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl, .masterKeyFile: masterKeyFile,
             .ingestThreads: ingestThreads, .bodyBytesMax: bodyBytesMax, .bytesInFlightMax: bytesInFlightMax,
             .callsQueuedMax: callsQueuedMax, .connectionsMax: connectionsMax, .freeBytesMin: freeBytesMin,
-            .refusedCallsDays: refusedCallsDays, .heldCallsDays: heldCallsDays, .heldBytesMax: heldBytesMax,
-            .adminURL: adminUrl, .notificationURL: notificationUrl, .trustedProxies: trustedProxies,
+            .eventsDays: eventsDays, .refusedCallsDays: refusedCallsDays, .heldCallsDays: heldCallsDays,
+            .heldBytesMax: heldBytesMax, .adminURL: adminUrl, .notificationURL: notificationUrl, .trustedProxies: trustedProxies,
             .egressAllow: egressAllow, .logLevel: logLevel,
         ].compactMapValues { $0 }
     }

@@ -504,6 +504,13 @@ private struct ActsOfAll {
             (.organizationCreate, { try await post("organizations", #"{"name":"Elsewhere"}"#) }),
             (.organizationChange, { _ = try await house.client().editOrganization(OrganizationEdit(name: "New")) }),
             (.webhookCreate, { try await post("webhooks", #"{"name":"x"}"#) }),
+            (
+                .webhookEdit,
+                {
+                    let edit = WebhookEdit(retentionDays: .set(7))
+                    _ = try await house.client().editWebhook(things.webhook, edit)
+                }
+            ),
             (.webhookPause, { try await post("webhooks/\(things.webhook)/pause") }),
             (.webhookResume, { try await post("webhooks/\(things.webhook)/resume") }),
             (.accountSweepConfirm, { try await post("accounts/sweep") }),

@@ -247,12 +247,13 @@ private struct Stage {
     private func plain(_ name: String, _ path: String) -> Request? {
         switch name {
         case "GET organization", "GET organizations", "GET accounts", "GET sessions", "GET me", "GET webhooks", "GET tokens",
-            "GET events", "GET calls", "GET held", "GET outlook", "GET warnings", "GET audit", "GET audit/export",
+            "GET events", "GET events/export", "GET calls", "GET calls/export", "GET held", "GET outlook", "GET warnings", "GET audit", "GET audit/export",
             "GET audit/verify", "GET audit/key", "GET status", "GET openapi.yaml", "GET keys", "POST keys/rotate",
             "POST backup", "POST accounts/sweep", "GET credentials", "GET applications", "GET resources", "GET secret-variables":
             { _ in Asked(path) }
         case "GET events/:id": { _ in Asked("events/\(event)") }
         case "GET events/:id/body": { _ in Asked("events/\(event)/body") }
+        case "GET events/:id/fields": { _ in Asked("events/\(event)/fields") }
         case "GET calls/counts": { _ in Asked("calls/counts?by=cause") }
         case "PATCH organization": { _ in Asked(path, #"{"hold_calls":true}"#) }
         case "POST organizations": { _ in Asked(path, #"{"name":"Another"}"#) }
@@ -374,6 +375,8 @@ private struct Stage {
         switch name {
         case "POST webhooks": { _ in Asked("webhooks", #"{"name":"new"}"#) }
         case "GET webhooks/:id": { _ in Asked("webhooks/\(house.made.webhook.text)") }
+        case "GET webhooks/:id/fields": { _ in Asked("webhooks/\(house.made.webhook.text)/fields") }
+        case "PATCH webhooks/:id": { _ in Asked("webhooks/\(try await webhook())", #"{"retention_days":7}"#) }
         case "POST webhooks/:id/pause": { _ in Asked("webhooks/\(try await webhook())/pause") }
         case "POST webhooks/:id/resume": { _ in Asked("webhooks/\(try await webhook())/resume") }
         default: nil

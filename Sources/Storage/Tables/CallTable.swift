@@ -67,15 +67,19 @@ package struct CallTable {
     package func list(
         in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
     ) throws(StorageError) -> [RefusedCall] {
+        try connection.rows(Self.listing(in: organization, filter, before: before, limit: limit)).map(RefusedCall.init)
+    }
+
+    static func listing(
+        in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
+    ) -> SQL {
         var condition = filter.condition("organization = \(organization) AND id < \(before ?? .max)")
         if let cause = filter.cause { condition = "\(sql: condition) AND cause = \(cause)" }
-        return try connection.rows(
-            """
+        return """
             SELECT id, organization, received_at, webhook, token, cause, cause_at, status, remote_address, basic_user, count, held,
                 integration_token
             FROM refused_calls WHERE \(sql: condition) ORDER BY id DESC LIMIT \(limit)
             """
-        ).map(RefusedCall.init)
     }
 
     /// Drops at most that many entries older than an id.

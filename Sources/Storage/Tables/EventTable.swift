@@ -3,6 +3,10 @@ import FoundationEssentials
 
 package struct EventTable {
     private let connection: any Connection
+    static let columns: StaticString = """
+        id, organization, webhook, token, received_at, remote_address, query, content_type, headers, context, basic_user, \
+        body_bytes, body_sha256, released_at
+        """
 
     package init(_ connection: any Connection) {
         self.connection = connection
@@ -35,7 +39,7 @@ package struct EventTable {
 
     package func find(_ id: OrderedID<Event>, in organization: ID<Organization>) throws(StorageError) -> Event? {
         try connection.row(
-            "SELECT \(raw: columns) FROM events WHERE id = \(id) AND organization = \(organization)"
+            "SELECT \(raw: Self.columns) FROM events WHERE id = \(id) AND organization = \(organization)"
         ).map(Event.init)
     }
 
@@ -61,10 +65,14 @@ package struct EventTable {
     package func list(
         in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
     ) throws(StorageError) -> [Event] {
+        try connection.rows(Self.listing(in: organization, filter, before: before, limit: limit)).map(Event.init)
+    }
+
+    static func listing(
+        in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
+    ) -> SQL {
         let condition = filter.condition("organization = \(organization) AND id < \(before ?? .max)")
-        return try connection.rows(
-            "SELECT \(raw: columns) FROM events WHERE \(sql: condition) ORDER BY id DESC LIMIT \(limit)"
-        ).map(Event.init)
+        return "SELECT \(raw: Self.columns) FROM events WHERE \(sql: condition) ORDER BY id DESC LIMIT \(limit)"
     }
 
     /// Makes a held call an event: moves its row without its body ever leaving the database.
@@ -85,18 +93,72 @@ package struct EventTable {
     ) throws(StorageError) -> [Event] {
         let condition = CallFilter(webhook: webhook?.text).condition("organization = \(organization) AND id > \(newerThan)")
         return try connection.rows(
-            "SELECT \(raw: columns) FROM events WHERE \(sql: condition) ORDER BY id ASC LIMIT \(limit)"
+            "SELECT \(raw: Self.columns) FROM events WHERE \(sql: condition) ORDER BY id ASC LIMIT \(limit)"
         ).map(Event.init)
+    }
+
+    // MARK: Retention
+
+    /// How large an event is.
+    package struct Size: Hashable, Sendable {
+        package let id: OrderedID<Event>
+        package let bodyBytes: Int64
+    }
+
+    /// The oldest events of a webhook, older than that one.
+    package func oldest(
+        of webhook: ID<Webhook>, before: OrderedID<Event>, limit: Int
+    ) throws(StorageError) -> [Size] {
+        var sizes: [Size] = []
+        for row in try connection.rows(Self.eldest(of: webhook, before: before, limit: limit)) {
+            sizes.append(Size(id: OrderedID(number: try row.integer("id")), bodyBytes: try row.integer("body_bytes")))
+        }
+        return sizes
+    }
+
+    static func eldest(of webhook: ID<Webhook>, before: OrderedID<Event>, limit: Int) -> SQL {
+        "SELECT id, body_bytes FROM events WHERE webhook = \(webhook) AND id < \(before) ORDER BY id LIMIT \(limit)"
+    }
+
+    /// How many bytes the bodies of a webhook's events have together.
+    package func bodyBytes(of webhook: ID<Webhook>) throws(StorageError) -> Int64 {
+        try connection.row(Self.summing(webhook))?.optionalInteger("bytes") ?? 0
+    }
+
+    static func summing(_ webhook: ID<Webhook>) -> SQL {
+        "SELECT sum(body_bytes) AS bytes FROM events WHERE webhook = \(webhook)"
+    }
+
+    /// Drops events with their bodies.
+    package func drop(_ ids: [OrderedID<Event>]) throws(StorageError) {
+        for id in ids { try connection.execute("DELETE FROM events WHERE id = \(id)") }
+    }
+
+    // MARK: Learning
+
+    /// The newest events of a webhook behind that one with their bodies, the oldest of them first, without those of more bytes.
+    package func newest(
+        of webhook: ID<Webhook>, behind: OrderedID<Event>, limit: Int, bodyBytesMax: Int
+    ) throws(StorageError) -> [(id: OrderedID<Event>, body: Data)] {
+        var found: [(id: OrderedID<Event>, body: Data)] = []
+        let rows = try connection.rows(
+            Self.latest(of: webhook, behind: behind, limit: limit, bodyBytesMax: bodyBytesMax))
+        for row in rows.reversed() {
+            found.append((OrderedID(number: try row.integer("id")), try row.bytes("body")))
+        }
+        return found
+    }
+
+    static func latest(of webhook: ID<Webhook>, behind: OrderedID<Event>, limit: Int, bodyBytesMax: Int) -> SQL {
+        """
+        SELECT id, body FROM events
+        WHERE webhook = \(webhook) AND id > \(behind) AND body_bytes <= \(bodyBytesMax) ORDER BY id DESC LIMIT \(limit)
+        """
     }
 }
 
-private let columns: StaticString = """
-    id, organization, webhook, token, received_at, remote_address, query, content_type, headers, context, basic_user, \
-    body_bytes, body_sha256, released_at
-    """
-
 extension Event {
-    fileprivate init(_ row: Row) throws(StorageError) {
+    init(_ row: Row) throws(StorageError) {
         self.init(
             id: OrderedID(number: try row.integer("id")), organization: try row.id("organization"),
             webhook: try row.id("webhook"), token: try row.id("token"), receivedAt: try row.timestamp("received_at"),

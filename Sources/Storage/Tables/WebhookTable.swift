@@ -10,10 +10,12 @@ package struct WebhookTable {
     package func insert(_ webhook: Webhook) throws(StorageError) {
         try connection.execute(
             """
-            INSERT INTO webhooks (id, organization, name, description, accepts, state, owner, created_at)
+            INSERT INTO webhooks (id, organization, name, description, accepts, state, owner, created_at, retention_days,
+                retention_bytes, echo_body)
             VALUES (\(webhook.id), \(webhook.organization), \(webhook.name), \(webhook.description),
                 \(webhook.accepts.map(\.rawValue).sorted().joined(separator: ",")), \(webhook.state.rawValue),
-                \(webhook.owner), \(webhook.createdAt))
+                \(webhook.owner), \(webhook.createdAt), \(webhook.retentionDays), \(webhook.retentionBytes),
+                \(webhook.echoesBody))
             """)
     }
 
@@ -21,7 +23,9 @@ package struct WebhookTable {
         try connection.execute(
             """
             UPDATE webhooks
-            SET name = \(webhook.name), description = \(webhook.description), state = \(webhook.state.rawValue)
+            SET name = \(webhook.name), description = \(webhook.description), state = \(webhook.state.rawValue),
+                retention_days = \(webhook.retentionDays), retention_bytes = \(webhook.retentionBytes),
+                echo_body = \(webhook.echoesBody)
             WHERE id = \(webhook.id) AND organization = \(webhook.organization)
             """)
     }
@@ -65,7 +69,9 @@ package struct WebhookTable {
     }
 }
 
-private let columns: StaticString = "id, organization, name, description, accepts, state, owner, created_at"
+private let columns: StaticString = """
+    id, organization, name, description, accepts, state, owner, created_at, retention_days, retention_bytes, echo_body
+    """
 
 extension Webhook {
     fileprivate init(_ row: Row) throws(StorageError) {
@@ -73,6 +79,8 @@ extension Webhook {
             id: try row.id("id"), organization: try row.id("organization"), name: try row.label("name"),
             description: try row.label("description"),
             accepts: Set(try row.text("accepts").split(separator: ",").compactMap { AuthMethodName(rawValue: String($0)) }),
-            state: try row.word("state"), owner: try row.id("owner"), createdAt: try row.timestamp("created_at"))
+            state: try row.word("state"), owner: try row.id("owner"), createdAt: try row.timestamp("created_at"),
+            retentionDays: try row.optionalInteger("retention_days").map(Int.init(clamping:)),
+            retentionBytes: try row.optionalInteger("retention_bytes"), echoesBody: try row.flag("echo_body"))
     }
 }

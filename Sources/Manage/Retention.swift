@@ -1,0 +1,84 @@
+import Domain
+import Storage
+
+/// Drops events that their webhook keeps no longer, whole and oldest first: those that are too old, and those beyond the bytes that
+/// it keeps.
+package struct Retention: Sendable {
+    private let desk: Desk
+    private let keepEvents: Interval
+    // One transaction takes at most this much, so that no call waits behind a long deletion.
+    private static let eventsPerStep = 200
+    private static let bytesPerStep: Int64 = 8 << 20
+
+    /// - Parameter keepEvents: how long an event is kept whose webhook does not say.
+    package init(_ desk: Desk, keepEvents: Interval) {
+        self.desk = desk
+        self.keepEvents = keepEvents
+    }
+
+    /// What a round dropped.
+    package struct Report: Equatable, Sendable {
+        package fileprivate(set) var events = 0
+        package fileprivate(set) var bodyBytes: Int64 = 0
+    }
+
+    /// Does one round over all webhooks. Ends early if its task is cancelled; the next round goes on.
+    @discardableResult
+    package func run() async throws -> Report {
+        let now = desk.clock.now()
+        var report = Report()
+        for webhook in try await desk.read({ try WebhookTable($0).all() }) {
+            let age = webhook.retentionDays.map { Interval.days(Int64($0)) } ?? keepEvents
+            try await drop(of: webhook.id, before: .first(at: now.adding(age.negated)), bytes: nil, &report)
+            guard let bound = webhook.retentionBytes else { continue }
+            let kept = try await desk.read { try EventTable($0).bodyBytes(of: webhook.id) }
+            // What comes meanwhile is newer than now, and counts in the next round.
+            if kept > bound { try await drop(of: webhook.id, before: OrderedID(number: .max), bytes: kept - bound, &report) }
+        }
+        return report
+    }
+
+    // - Parameter bytes: how much is to go; all of it where `nil`.
+    private func drop(
+        of webhook: ID<Webhook>, before: OrderedID<Event>, bytes: Int64?, _ report: inout Report
+    ) async throws {
+        var rest = bytes
+        while rest ?? 1 > 0, !Task.isCancelled {
+            let begun = ContinuousClock.now
+            let dropped = try await desk.write { [rest] transaction in
+                let step = try Self.step(of: webhook, before: before, bytes: rest, transaction)
+                try Self.drop(events: step.map(\.id), transaction)
+                return step
+            }
+            guard !dropped.isEmpty else { return }
+            let bodyBytes = dropped.reduce(0) { $0 + $1.bodyBytes }
+            report.events += dropped.count
+            report.bodyBytes += bodyBytes
+            rest = rest.map { $0 - bodyBytes }
+            // Half of the writer's time is left to the others, however slow the disk is.
+            try? await Task.sleep(for: begun.duration(to: .now))
+        }
+    }
+
+    // The oldest events, as many as one transaction may drop.
+    private static func step(
+        of webhook: ID<Webhook>, before: OrderedID<Event>, bytes: Int64?, _ transaction: Transaction
+    ) throws -> [EventTable.Size] {
+        let oldest = try EventTable(transaction.connection).oldest(of: webhook, before: before, limit: eventsPerStep)
+        var taken: [EventTable.Size] = []
+        var total: Int64 = 0
+        for event in oldest {
+            if let bytes, total >= bytes { break }
+            total += event.bodyBytes
+            // A single one may be larger.
+            if total > bytesPerStep, !taken.isEmpty { break }
+            taken.append(event)
+        }
+        return taken
+    }
+
+    /// Drops events with all that hangs on them, in one transaction. Dedupe keys stay for their seven days.
+    private static func drop(events: [OrderedID<Event>], _ transaction: Transaction) throws {
+        try EventTable(transaction.connection).drop(events)
+    }
+}

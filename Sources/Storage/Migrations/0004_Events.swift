@@ -1,0 +1,39 @@
+extension Migration {
+    /// Search and retention of events, and the fields that their bodies have had.
+    static let events = Migration(number: 4, name: "search and retention of events") { dialect in
+        indexes + retention(dialect)
+    }
+
+    // Each index of events costs every call that is kept, so there are two; refused calls are written in groups and may have more.
+    private static var indexes: [SQL] {
+        [
+            "DROP INDEX events_by_webhook",
+            // With the bytes, so that the size of a webhook is summed without a look at its events.
+            "CREATE INDEX events_by_webhook ON events (webhook, id, body_bytes)",
+            "CREATE INDEX events_by_token ON events (token, id)",
+            "CREATE INDEX refused_calls_by_organization ON refused_calls (organization, id)",
+            "CREATE INDEX refused_calls_by_webhook ON refused_calls (organization, webhook, id)",
+            "CREATE INDEX refused_calls_by_token ON refused_calls (organization, token, id)",
+            "CREATE INDEX refused_calls_by_cause ON refused_calls (organization, cause, id)",
+        ]
+    }
+
+    private static func retention(_ dialect: Dialect) -> [SQL] {
+        let integer = dialect.integer
+        return [
+            "ALTER TABLE webhooks ADD COLUMN retention_days \(dialect: integer)",
+            "ALTER TABLE webhooks ADD COLUMN retention_bytes \(dialect: integer)",
+            "ALTER TABLE webhooks ADD COLUMN echo_body \(dialect: integer) NOT NULL DEFAULT 0",
+            // For each field of the tree, in its order, `first_events` has the event that had it first.
+            """
+            CREATE TABLE webhook_fields (
+                webhook TEXT NOT NULL PRIMARY KEY REFERENCES webhooks (id),
+                tree TEXT NOT NULL,
+                first_events TEXT NOT NULL,
+                learned_events \(dialect: integer) NOT NULL,
+                last_event \(dialect: integer) NOT NULL
+            )\(dialect: dialect.strict)
+            """,
+        ]
+    }
+}
