@@ -53,10 +53,11 @@ torture: release ## 200 kills, and power cuts on an ext4 loop mount (needs root)
 	@$(PYTHON) Tests/Crash/crash.py --rounds 200 --inlet $(INLET)
 	@$(PYTHON) Tests/Crash/powercut.py --inlet $(INLET)
 
-bench: release ## load beside nginx, webhook and FastAPI, and a month of reports; writes Benchmarks/results
+bench: release ## load beside nginx, webhook and FastAPI, a month of reports, and a search; writes Benchmarks/results
 	@Benchmarks/setup.sh
 	@python3 Benchmarks/bench.py --inlet $(INLET)
 	@python3 Benchmarks/hits.py --inlet $(INLET)
+	@python3 Benchmarks/search.py --inlet $(INLET)
 
 clean: ## remove what was built; data stays
 	rm -rf .build .venv .venv-bench bin

@@ -190,9 +190,9 @@ final class IngestDoor: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     /// Gives the answer of the writer.
-    func finish(_ outcome: IngestAnswer, dailyQuota: Int64?) {
+    func finish(_ outcome: IngestAnswer, dailyQuota: Int64?, echo: BodyEcho? = nil) {
         guard case .waiting(let manner) = state else { return }
-        answer(room.reply(outcome, dailyQuota: dailyQuota), manner)
+        answer(room.reply(outcome, dailyQuota: dailyQuota, echo: echo), manner)
     }
 
     // MARK: Requests

@@ -58,6 +58,8 @@ package struct Admission: Sendable {
     let generation: Int
     /// Why the call is refused all the same and only kept aside (N3); `nil` for a good call.
     let lapse: Rejection?
+    /// Whether the answer holds the body (D12).
+    let echoesBody: Bool
 }
 
 /// Why a call is refused, and whose call it was as far as that is known; for the ledger.
@@ -204,7 +206,7 @@ package struct IngestPipeline: Sendable {
             organization: token.organization,
             webhook: webhook.id, dailyQuota: standing.dailyQuota, basicUser: identity.user,
             contentType: signals.contentType, context: signals.context, dedupeKey: signals.dedupeKey,
-            generation: generation, lapse: lapse)
+            generation: generation, lapse: lapse, echoesBody: webhook.echoesBody)
     }
 
     /// Whether a verdict still holds: nothing that it rests on has changed since.

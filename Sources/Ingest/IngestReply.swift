@@ -10,10 +10,12 @@ struct IngestReply {
 
     /// Makes the answer to a call.
     ///
-    /// - Parameter now: what `Retry-After` and the rate-limit fields of 429 are counted from.
-    init(_ answer: IngestAnswer, dailyQuota: Int64?, now: Timestamp) {
+    /// - Parameters:
+    ///   - echo: the body of the call, where the webhook sends it back.
+    ///   - now: what `Retry-After` and the rate-limit fields of 429 are counted from.
+    init(_ answer: IngestAnswer, dailyQuota: Int64?, echo: BodyEcho? = nil, now: Timestamp) {
         switch answer {
-        case .accepted(let id): self.init(status: 202, event: id)
+        case .accepted(let id): self.init(status: 202, event: id, echo: echo)
         case .duplicate(let id): self.init(status: 200, event: id)
         case .reported(let receipt): self.init(receipt)
         case .activated(let activation): self.init(activation)
@@ -53,10 +55,10 @@ struct IngestReply {
         self.body = body
     }
 
-    private init(status: Int, event id: OrderedID<Event>) {
+    private init(status: Int, event id: OrderedID<Event>, echo: BodyEcho? = nil) {
         let text = id.text
         self.status = status
-        body = "{\"id\":\"\(text)\"}"
+        body = "{\"id\":\"\(text)\"\(echo?.members ?? "")}"
         head =
             (status == 202 ? "HTTP/1.1 202 Accepted\r\n" : "HTTP/1.1 200 OK\r\n")
             + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\nInlet-Event: \(text)\r\nDate: "

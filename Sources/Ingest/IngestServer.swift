@@ -228,8 +228,8 @@ final class IngestRoom {
         for door in doors.values { door.closeIfIdle() }
     }
 
-    func reply(_ answer: IngestAnswer, dailyQuota: Int64? = nil) -> IngestReply {
-        IngestReply(answer, dailyQuota: dailyQuota, now: clock.now())
+    func reply(_ answer: IngestAnswer, dailyQuota: Int64? = nil, echo: BodyEcho? = nil) -> IngestReply {
+        IngestReply(answer, dailyQuota: dailyQuota, echo: echo, now: clock.now())
     }
 
     /// Takes a whole call. All calls of one tick go to the writer together.
@@ -265,7 +265,9 @@ final class IngestRoom {
             case .held(let rejection, let id): pipeline.noteRefused(rejection, handed.call, held: id)
             case .refused(let rejection): pipeline.noteRefused(rejection, handed.call)
             }
-            doors[handed.door]?.finish(answer, dailyQuota: handed.call.admission.dailyQuota)
+            let admission = handed.call.admission
+            doors[handed.door]?.finish(
+                answer, dailyQuota: admission.dailyQuota, echo: admission.echoesBody ? BodyEcho(handed.call) : nil)
         }
     }
 

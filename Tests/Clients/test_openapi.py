@@ -47,10 +47,18 @@ FORMATS = {
     # Nothing listens there, and no secret variable stands in it.
     "notification-url": strategies.integers(0, 10**9).map(lambda number: f"http://{LOOPBACK}:9/{number}"),
     "header-value": strategies.from_regex("[!-z]{1,100}", fullmatch=True),
+    "header-field": strategies.from_regex("[A-Za-z-]{1,20}(: [!-z]{1,20})?", fullmatch=True),
+    "json-path": strategies.from_regex(r"\$(\.[a-z]{1,5}|\[[0-9]\]|\['[a-z ]{1,5}'\]){0,5}", fullmatch=True),
+    "json-value": strategies.sampled_from(["1", "1e2", '"nl"', "nl", "true", "null", '"']),
+    "search-text": strategies.text(LETTERS, min_size=1, max_size=50),
+    "flow-filter": strategies.sampled_from(['{"path":"$.a","exists":true}', '{"not":{"header":"X-A","contains":"b"}}']),
     "variable-value": strategies.text(LETTERS, min_size=1, max_size=500),
 }
 for name, values in FORMATS.items():
     schemathesis.openapi.format(name, values)
+
+# What `since` does not go with.
+SEARCHED = ["token", "from", "to", "header", "path", "text", "filter"]
 
 CONFIG = SchemathesisConfig.from_dict({
     "seed": SEED,
@@ -90,6 +98,7 @@ class Fitting:
     - `after`: only the server makes a cursor, so none is sent.
     - `from` and `to` of an availability: most are too far apart.
     - `cause`: accepted calls have none, so `outcome` is left out beside it.
+    - `value`: goes with a `path`, and `since` with no other search, so they are left out beside the rest.
     - `expires_at`: must lie ahead, for a management token at most a year.
     - passwords in refused requests, too: wrong ones would be slowed down, and then nothing else is tested.
     - `force` at `/keys/{number}/retire`: it would end the token that the test itself presents.
@@ -114,6 +123,10 @@ class Fitting:
             case.path_parameters = {name: real.get(name) or value for name, value in case.path_parameters.items()}
         if self.is_good(case, ParameterLocation.QUERY):
             left_out = {"after", "outcome"} if case.query.get("cause") else {"after"}
+            if not case.query.get("path"):
+                left_out.add("value")
+            if any(case.query.get(name) for name in SEARCHED):
+                left_out.add("since")
             query = {name: value for name, value in case.query.items() if name not in left_out}
             real = dict.fromkeys(["owner", "actor"], things["accounts"])
             if case.operation.path.endswith("/availability"):
@@ -330,7 +343,7 @@ def client(server, tmp_path_factory):
         "post_hooks": [],
         # It knows JSON and text alone.
         "content_type_overrides": {
-            "application/jsonl": "application/octet-stream", "application/vnd.sqlite3": "application/octet-stream",
+            "application/jsonl": "application/octet-stream", "text/csv": "application/octet-stream", "application/vnd.sqlite3": "application/octet-stream",
             "application/yaml": "application/json", "*/*": "application/octet-stream",
         },
     }))

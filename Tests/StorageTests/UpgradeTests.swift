@@ -16,7 +16,7 @@ import Testing
 
         let store = try await Store(engine: engine, clock: FixedClock())
 
-        let (entry, keys, organization, actions) = try await store.write { transaction in
+        let (entry, keys, organization, actions, webhooks) = try await store.write { transaction in
             let connection = transaction.connection
             let audit = AuditTable(connection)
             let key = AuditKey(root: Data(count: 32), organization: old.organization)
@@ -24,7 +24,7 @@ import Testing
             return (
                 try TokenTable(connection).findAnywhere(old.token), try MasterKeyTable(connection).all(),
                 try OrganizationTable(connection).find(old.organization),
-                try audit.chain(of: old.organization, behind: 0, limit: 10)
+                try audit.chain(of: old.organization, behind: 0, limit: 10), try WebhookTable(connection).all()
             )
         }
         #expect(entry?.token.networks.isEmpty ?? false)
@@ -34,6 +34,8 @@ import Testing
         #expect(organization?.holdsCalls == true)
         #expect(organization?.renameRegenerates == false && organization?.notification == nil)
         #expect(entry?.token.mayReveal == false)
+        #expect(webhooks.map(\.id) == [old.webhook])
+        #expect(webhooks.allSatisfy { $0.retentionDays == nil && $0.retentionBytes == nil && !$0.echoesBody })
         #expect(actions.map(\.link.sequence) == [1, 2])
         #expect(actions.last?.link.previous == actions.first?.link.hash)
         try store.close()
@@ -45,6 +47,7 @@ private struct OldInstallation: Sendable {
     let organization = ID<Organization>.random()
     let account = ID<Account>.random()
     let token = ID<Token>.random()
+    let webhook = ID<Webhook>.random()
     let digest = Secret.random(.api).digest(under: MasterKey.random(number: 1).digestKey)
 
     func write(_ engine: any Engine) async throws {
@@ -72,6 +75,10 @@ private struct OldInstallation: Sendable {
             """
             INSERT INTO tokens (id, organization, kind, webhook, owner, name, description, state, created_at)
             VALUES (\(token), \(organization), 'api', NULL, \(account), 'T', '', 'active', 1)
+            """,
+            """
+            INSERT INTO webhooks (id, organization, name, description, accepts, state, owner, created_at)
+            VALUES (\(webhook), \(organization), 'W', '', 'bearer', 'active', \(account), 1)
             """,
             "INSERT INTO secrets (digest, token, hint, created_at, use_count) VALUES (\(digest), \(token), 'inlo_abcd', 1, 7)",
             """

@@ -11,6 +11,9 @@ extension Migration {
             // With the bytes, so that the size of a webhook is summed without a look at its events.
             "CREATE INDEX events_by_webhook ON events (webhook, id, body_bytes)",
             "CREATE INDEX events_by_token ON events (token, id)",
+            // With the organization, which is asked for each time.
+            "DROP INDEX refused_calls_by_webhook",
+            "DROP INDEX refused_calls_by_token",
             "CREATE INDEX refused_calls_by_organization ON refused_calls (organization, id)",
             "CREATE INDEX refused_calls_by_webhook ON refused_calls (organization, webhook, id)",
             "CREATE INDEX refused_calls_by_token ON refused_calls (organization, token, id)",

@@ -1,0 +1,86 @@
+import Domain
+import Foundation
+import Testing
+
+@testable import Storage
+
+/// How the database goes about a question, as it says itself: what is asked often must be a range of an index.
+@Suite struct PlanTests {
+    private let organization = ID<Organization>.random()
+    private let webhook = ID<Webhook>.random()
+    private let token = ID<Token>.random()
+
+    private func plan(_ sql: SQL) async throws -> String {
+        var found = ""
+        try await withStore { store, _, _ in
+            found = try await store.read { connection in
+                try connection.rows("EXPLAIN QUERY PLAN \(sql: sql)").map { try $0.text("detail") }.joined(separator: "; ")
+            }
+        }
+        return found
+    }
+
+    @Test func `Events of a webhook, of a token and of a time are ranges of an index, in order`() async throws {
+        let now = Timestamp(seconds: 1_800_000_000)
+        let byWebhook = try await plan(
+            EventTable.listing(in: organization, CallFilter(webhook: webhook.text), before: 9, limit: 50))
+        let byToken = try await plan(EventTable.listing(in: organization, CallFilter(token: token), before: 9, limit: 50))
+        let byTime = try await plan(EventTable.listing(in: organization, CallFilter(from: now, to: now), before: nil, limit: 50))
+        let byAll = try await plan(
+            EventTable.listing(
+                in: organization, CallFilter(webhook: webhook.text, token: token, from: now, to: now), before: 9, limit: 50))
+
+        #expect(byWebhook == "SEARCH events USING INDEX events_by_webhook (webhook=? AND id<?)")
+        #expect(byToken == "SEARCH events USING INDEX events_by_token (token=? AND id<?)")
+        #expect(byTime == "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
+        #expect(byAll.hasPrefix("SEARCH events USING INDEX events_by_") && !byAll.contains("TEMP B-TREE"))
+    }
+
+    @Test func `A stretch of a webhook's events is measured in the index alone`() async throws {
+        let found = try await plan(EventSearchTable.stretching(CallFilter(webhook: webhook.text), before: 9, rows: 1000))
+
+        #expect(found.contains("SEARCH events USING COVERING INDEX events_by_webhook (webhook=? AND id<?)"))
+        #expect(!found.contains("TEMP B-TREE"))
+    }
+
+    @Test func `A search for a text goes through no more than its stretch`() async throws {
+        var narrowing = EventSearchTable.Narrowing()
+        narrowing.text = Data("x".utf8)
+        narrowing.headerName = "x-shop"
+        let ofWebhook = EventSearchTable.searching(
+            in: organization, CallFilter(webhook: webhook.text), narrowing, before: 9, from: 1, .sqlite)
+        let ofAll = EventSearchTable.searching(in: organization, CallFilter(), narrowing, before: 9, from: 1, .sqlite)
+
+        #expect(try await plan(ofWebhook) == "SEARCH events USING INDEX events_by_webhook (webhook=? AND id>? AND id<?)")
+        #expect(try await plan(ofAll) == "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
+    }
+
+    @Test func `What retention asks for is answered by the index alone`() async throws {
+        let eldest = try await plan(EventTable.eldest(of: webhook, before: OrderedID(number: 9), limit: 200))
+        let sum = try await plan(EventTable.summing(webhook))
+
+        #expect(eldest == "SEARCH events USING COVERING INDEX events_by_webhook (webhook=? AND id<?)")
+        #expect(sum == "SEARCH events USING COVERING INDEX events_by_webhook (webhook=?)")
+    }
+
+    @Test func `D12 which webhooks have new events is found without a look at their events`() async throws {
+        let waiting = try await plan(WebhookFieldTable.waitingList)
+        let latest = try await plan(
+            EventTable.latest(of: webhook, behind: OrderedID(number: 1), limit: 20, bodyBytesMax: 9))
+
+        #expect(waiting.contains("SEARCH events USING COVERING INDEX events_by_webhook (webhook=?)"))
+        #expect(latest == "SEARCH events USING INDEX events_by_webhook (webhook=? AND id>?)")
+    }
+
+    @Test(arguments: [
+        (CallFilter(), "refused_calls_by_organization (organization=? AND id<?)"),
+        (CallFilter(webhook: "whk"), "refused_calls_by_webhook (organization=? AND webhook=? AND id<?)"),
+        (CallFilter(token: ID(stored: "tok")), "refused_calls_by_token (organization=? AND token=? AND id<?)"),
+        (CallFilter(cause: "token_expired"), "refused_calls_by_cause (organization=? AND cause=? AND id<?)"),
+    ])
+    func `N2 the ledger of refused calls is read by ranges of an index`(filter: CallFilter, index: String) async throws {
+        let found = try await plan(CallTable.listing(in: organization, filter, before: 9, limit: 50))
+
+        #expect(found == "SEARCH refused_calls USING INDEX \(index)")
+    }
+}
