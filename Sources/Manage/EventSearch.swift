@@ -198,7 +198,8 @@ struct EventSearch: Sendable {
         do {
             filters.append(try FlowFilter(.object(JSONObject([.init(name: "path", value: .text(path)), test]))))
         } catch {
-            throw .invalid(field: "value", "must be a text, a number, true, false or null, of at most \(FlowFilter.bytesMax) bytes.")
+            throw .invalid(
+                field: "value", "must be a text, a number, true, false or null, of at most \(FlowFilter.bytesMax) bytes.")
         }
         for case .name(let name) in known.steps { narrow(to: name) }
         narrowing.readsBodies = true

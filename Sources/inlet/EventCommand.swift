@@ -152,7 +152,9 @@ struct SearchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only from then on, 2027-01-31T12:00:00Z for example.", valueName: "moment"))
     var from: String?
     @Option(help: ArgumentHelp("Only before then.", valueName: "moment")) var to: String?
-    @Option(help: ArgumentHelp("Only with this header field: Name, or 'Name: value' for a value that holds that one.",
+    @Option(
+        help: ArgumentHelp(
+            "Only with this header field: Name, or 'Name: value' for a value that holds that one.",
             valueName: "field"))
     var header: String?
     @Option(help: ArgumentHelp("Only if the body has this JSON path, $.order.id for example.", valueName: "path"))

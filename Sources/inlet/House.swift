@@ -133,7 +133,8 @@ package struct House: Sendable {
         let door = IngestServer(
             settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger, onBound: onIngestBound)
         return [
-            housekeeper, sweeper, notifier, Learning(learner: fieldLearner, logger: logger), Listener(setting: .admin, address: settings.admin) { try await admin.run() },
+            housekeeper, sweeper, notifier, Learning(learner: fieldLearner, logger: logger),
+            Listener(setting: .admin, address: settings.admin) { try await admin.run() },
             Listener(setting: .ingest, address: settings.ingest) { try await door.run() },
         ]
     }

@@ -18,7 +18,8 @@ import Testing
             let json = Data("{\"a\": [1.0, \"é\"]}".utf8)
 
             #expect(try await answer(json, "application/json", to: webhook.id) == #","body":{"a": [1.0, "é"]}}"#)
-            #expect(try await answer(json, "Application/CloudEvents+JSON; charset=utf-8", to: webhook.id).hasPrefix(#","body":{"#))
+            let type = "Application/CloudEvents+JSON; charset=utf-8"
+            #expect(try await answer(json, type, to: webhook.id) == #","body":{"a": [1.0, "é"]}}"#)
             #expect(try await answer(json, "text/plain", to: webhook.id) == #","body":"{\"a\": [1.0, \"é\"]}"}"#)
             #expect(try await answer(Data("{".utf8), "application/json", to: webhook.id) == #","body":"{"}"#)
             #expect(try await answer(Data(), "application/json", to: webhook.id) == #","body":""}"#)

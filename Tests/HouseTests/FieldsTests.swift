@@ -12,7 +12,8 @@ import Testing
     }
 
     // The house learns by itself every few seconds too, so it is asked until it has.
-    private func learned(_ house: TestHouse, _ webhook: String = "example", upTo event: String) async throws -> WebhookFieldsView {
+    private func learned(_ house: TestHouse, _ webhook: String = "example", upTo event: String) async throws -> WebhookFieldsView
+    {
         var fields = try await house.client().webhookFields(webhook)
         for _ in 0..<100 where fields.lastEvent ?? "" < event {
             try await house.house.fieldLearner.round()
