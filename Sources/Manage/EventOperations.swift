@@ -153,8 +153,13 @@ package struct EventOperations: Sendable {
             let filter = try Self.filter(query, in: actor.organization, connection)
             var calls: [Call] = []
             if outcome != .refused {
+                var accepted = filter
+                // What an app token was accepted with stands in one range.
+                if accepted.webhook == nil, let token = filter.token {
+                    accepted.webhook = try TokenOperations.webhook(of: token, in: actor.organization, connection)?.text
+                }
                 let events = try EventTable(connection).list(
-                    in: actor.organization, filter, before: before, limit: limit + 1)
+                    in: actor.organization, accepted, before: before, limit: limit + 1)
                 let names = try TokenTable(connection).names(of: Set(events.map(\.token)), in: actor.organization)
                 calls += events.map { .accepted($0, tokenName: names[$0.token]) }
             }

@@ -94,8 +94,12 @@ struct EventSearch: Sendable {
         before: OrderedID<Event>?, limit: Int, in organization: ID<Organization>, _ connection: any Connection
     ) throws -> (events: [Event], next: OrderedID<Event>?) {
         let webhook = try webhook.map { try WebhookOperations.find($0, in: organization, connection).id }
-        let range = CallFilter(webhook: webhook?.text, token: token, from: from, to: to)
-        guard narrowing.looksAtBodies || !filters.isEmpty else {
+        let own = try token.flatMap { try TokenOperations.webhook(of: $0, in: organization, connection) }
+        if let webhook, let own, webhook != own { return ([], nil) }
+        let range = CallFilter(webhook: (webhook ?? own)?.text, token: token, from: from, to: to)
+        // A token that opens all webhooks has no range of its own.
+        let isRange = token == nil || range.webhook != nil
+        guard narrowing.looksAtBodies || !filters.isEmpty || !isRange else {
             let read = try EventTable(connection).list(in: organization, range, before: before?.number, limit: limit + 1)
             return (Array(read.prefix(limit)), read.count > limit ? read.dropLast().last?.id : nil)
         }

@@ -280,6 +280,16 @@ package struct TokenOperations: Sendable {
         return id
     }
 
+    /// The one webhook that a token opens; `nil` if it opens all, or is gone.
+    static func webhook(
+        of token: ID<Token>, in organization: ID<Organization>, _ connection: any Connection
+    ) throws -> ID<Webhook>? {
+        guard case .app(let webhook)? = try TokenTable(connection).find(token, in: organization)?.token.scope else {
+            return nil
+        }
+        return webhook
+    }
+
     // MARK: Inside an act
 
     /// Makes a token inside an act that checked the rest.

@@ -39,6 +39,12 @@ import Testing
             #expect(try await found(EventSearch(from: middle.text, to: end), house) == [third] + second)
             #expect(try await found(EventSearch(webhook: "other", token: app.id, from: middle.text, to: end), house) == [third])
             #expect(try await found(EventSearch(webhook: "example", token: app.id), house).isEmpty)
+            let api = try #require(try await house.client().tokens(limit: 500).items.first { $0.kind == "api" })
+            #expect(try await found(EventSearch(token: api.id), house) == second + first)
+            #expect(try await found(EventSearch(webhook: "other", token: api.id), house) == second)
+            #expect(try await found(EventSearch(token: api.id, text: "1"), house) == first)
+            #expect(try await house.client().calls(token: app.id).items.map(\.id) == [third])
+            #expect(try await house.client().calls(token: api.id).items.map(\.id) == second + first)
             #expect(try await found(EventSearch(from: end), house).isEmpty)
         }
     }

@@ -40,7 +40,7 @@ package struct EventSearchTable {
 
     /// The newest events older than that one; `nil` if there are none.
     ///
-    /// Counts events of all organizations where neither webhook nor token is given, for all of them have to be passed.
+    /// Counts events of all tokens, and without a webhook of all organizations, for all of them have to be passed.
     package func stretch(_ filter: CallFilter, before: Int64?, rows: Int) throws(StorageError) -> Stretch? {
         guard let row = try connection.row(Self.stretching(filter, before: before, rows: rows)),
             let oldest = try row.optionalInteger("oldest")
@@ -51,7 +51,9 @@ package struct EventSearchTable {
     }
 
     static func stretching(_ filter: CallFilter, before: Int64?, rows: Int) -> SQL {
-        let condition = filter.condition("id < \(before ?? .max)")
+        var passed = filter
+        passed.token = nil
+        let condition = passed.condition("id < \(before ?? .max)")
         return """
             SELECT min(id) AS oldest, count(*) AS counted, sum(body_bytes) AS body_bytes
             FROM (SELECT id, body_bytes FROM events WHERE \(sql: condition) ORDER BY id DESC LIMIT \(rows)) AS stretch
