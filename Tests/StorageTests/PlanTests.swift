@@ -34,6 +34,21 @@ import Testing
         #expect(byAll == "SEARCH events USING INDEX events_by_webhook (webhook=? AND id>? AND id<?)")
     }
 
+    @Test func `A range has one bound above and one below, for of several the database would take one`() {
+        let now = Timestamp(seconds: 1_800_000_000)
+        let filter = CallFilter(webhook: webhook.text, from: now, to: now)
+        let range = SQLValue.integer(OrderedID<Event>.first(at: now).number)
+        for sql in [
+            EventTable.listing(in: organization, filter, before: .max, limit: 9),
+            CallTable.listing(in: organization, filter, before: .max, limit: 9),
+            EventSearchTable.stretching(filter, before: .max, rows: 9),
+            EventSearchTable.searching(in: organization, filter, .init(), before: .max, from: 1, .sqlite),
+        ] {
+            #expect(sql.text.split(separator: "id <").count == 2 && sql.text.split(separator: "id >").count == 2)
+            #expect(sql.values.filter { $0 == range }.count == 2)
+        }
+    }
+
     @Test func `A token's events are told apart in the index, so that no other event is read`() async throws {
         let ids = try await plan("SELECT id FROM events WHERE webhook = \(webhook) AND token = \(token) AND id < \(9)")
 

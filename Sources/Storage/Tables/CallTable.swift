@@ -20,13 +20,16 @@ package struct CallFilter: Sendable {
         self.to = to
     }
 
-    // What events and refused calls have in common; ids carry the time, so the bounds of time are bounds of the id.
-    func condition(_ condition: SQL) -> SQL {
-        var condition = condition
+    // What events and refused calls have in common; ids carry the time, so the bounds of time are bounds of the id. Of several
+    // upper bounds SQLite would take one, and pass over all that lies above the others, so there is one each.
+    func condition(_ first: SQL? = nil, before: Int64? = nil, from oldest: Int64? = nil) -> SQL {
+        let above = [before, to.map { OrderedID<Event>.first(at: $0).number }].compactMap(\.self).min()
+        let below = [oldest, from.map { OrderedID<Event>.first(at: $0).number }].compactMap(\.self).max()
+        var condition: SQL = "id < \(above ?? .max)"
+        if let first { condition = "\(sql: first) AND \(sql: condition)" }
+        if let below { condition = "\(sql: condition) AND id >= \(below)" }
         if let webhook { condition = "\(sql: condition) AND webhook = \(webhook)" }
         if let token { condition = "\(sql: condition) AND token = \(token)" }
-        if let from { condition = "\(sql: condition) AND id >= \(OrderedID<Event>.first(at: from))" }
-        if let to { condition = "\(sql: condition) AND id < \(OrderedID<Event>.first(at: to))" }
         return condition
     }
 }
@@ -73,7 +76,7 @@ package struct CallTable {
     static func listing(
         in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
     ) -> SQL {
-        var condition = filter.condition("organization = \(organization) AND id < \(before ?? .max)")
+        var condition = filter.condition("organization = \(organization)", before: before)
         if let cause = filter.cause { condition = "\(sql: condition) AND cause = \(cause)" }
         return """
             SELECT id, organization, received_at, webhook, token, cause, cause_at, status, remote_address, basic_user, count, held,

@@ -53,7 +53,7 @@ package struct EventSearchTable {
     static func stretching(_ filter: CallFilter, before: Int64?, rows: Int) -> SQL {
         var passed = filter
         passed.token = nil
-        let condition = passed.condition("id < \(before ?? .max)")
+        let condition = passed.condition(before: before)
         return """
             SELECT min(id) AS oldest, count(*) AS counted, sum(body_bytes) AS body_bytes
             FROM (SELECT id, body_bytes FROM events WHERE \(sql: condition) ORDER BY id DESC LIMIT \(rows)) AS stretch
@@ -76,7 +76,7 @@ package struct EventSearchTable {
         in organization: ID<Organization>, _ filter: CallFilter, _ narrowing: Narrowing, before: Int64?, from oldest: Int64,
         _ dialect: Dialect
     ) -> SQL {
-        var condition = filter.condition("organization = \(organization) AND id < \(before ?? .max) AND id >= \(oldest)")
+        var condition = filter.condition("organization = \(organization)", before: before, from: oldest)
         if let name = narrowing.headerName {
             condition = "\(sql: condition) AND \(sql: dialect.holds(Data(name.utf8), inText: "lower(headers)"))"
         }

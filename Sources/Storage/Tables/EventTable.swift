@@ -71,7 +71,7 @@ package struct EventTable {
     static func listing(
         in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
     ) -> SQL {
-        let condition = filter.condition("organization = \(organization) AND id < \(before ?? .max)")
+        let condition = filter.condition("organization = \(organization)", before: before)
         return "SELECT \(raw: Self.columns) FROM events WHERE \(sql: condition) ORDER BY id DESC LIMIT \(limit)"
     }
 
