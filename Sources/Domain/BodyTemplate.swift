@@ -4,7 +4,7 @@
 /// It holds no value of a secret variable, so it may be shown.
 package struct BodyTemplate: Equatable, Sendable {
     /// The bytes of a template.
-    package static let bytesMax = 65_536
+    package static let bytesMax = 32_768
     /// The merge fields of a template, each as often as it stands there.
     package static let fieldsMax = 500
     /// The bytes of a body that is made of it.
@@ -299,4 +299,13 @@ package enum BodyFillError: Error, Hashable, Sendable {
     case tooLong(bytesMax: Int)
     /// There is no variable of that name.
     case missingSecret(SecretVariableName)
+}
+
+extension BodyFillError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .tooLong(let bytesMax): "the body would be longer than \(bytesMax) bytes"
+        case .missingSecret(let name): "the secret variable \(name.text) is not there"
+        }
+    }
 }

@@ -26,6 +26,8 @@ package struct Delivery: Identified, Hashable, Sendable {
     package private(set) var reason: DeliveryReason?
     /// Whether somebody asked for the event to be sent again (N10).
     package let isReplay: Bool
+    /// The replay of a selection that it belongs to; `nil` if it was asked for by itself, or not at all.
+    package let replay: OrderedID<Replay>?
     /// What it shares with deliveries it must not overtake, ``Destination/orderedBy``; `nil` if it may overtake all.
     package let orderKey: String?
 
@@ -34,7 +36,7 @@ package struct Delivery: Identified, Hashable, Sendable {
         id: OrderedID<Delivery>, organization: ID<Organization>, webhook: ID<Webhook>, event: OrderedID<Event>,
         flow: ID<Flow>, destination: ID<Destination>, state: DeliveryState, attempts: Int = 0, dueAt: Timestamp,
         leaseUntil: Timestamp? = nil, createdAt: Timestamp, settledAt: Timestamp? = nil, reason: DeliveryReason? = nil,
-        isReplay: Bool = false, orderKey: String? = nil
+        isReplay: Bool = false, replay: OrderedID<Replay>? = nil, orderKey: String? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -50,6 +52,7 @@ package struct Delivery: Identified, Hashable, Sendable {
         self.settledAt = settledAt
         self.reason = reason
         self.isReplay = isReplay
+        self.replay = replay
         self.orderKey = orderKey
     }
 }
@@ -101,8 +104,10 @@ package enum DeliveryReason: String, Sendable, CaseIterable {
     case gone
     /// Cancelled: a person or program did.
     case byHand = "by_hand"
-    /// Cancelled: its flow was archived before it was delivered.
+    /// Cancelled: its flow was archived, or does not send to its destination any more, before it was delivered.
     case flowArchived = "flow_archived"
+    /// Cancelled: its event was dropped by age or size before it was delivered.
+    case eventExpired = "event_expired"
 }
 
 /// Why a step of a delivery is refused.
@@ -198,6 +203,19 @@ extension Delivery {
         }
     }
 
+    /// The delivery after its attempt found no room: running → due, from that moment on. The attempt is taken back, for nothing was sent.
+    ///
+    /// - Throws: ``DeliveryError/fenced(attempts:)`` as ``settled(attempt:as:at:)`` does.
+    package func postponed(attempt: Int, until moment: Timestamp) throws(DeliveryError) -> Delivery {
+        guard state == .running, attempt == attempts else { throw .fenced(attempts: attempts) }
+        return changed {
+            $0.leaseUntil = nil
+            $0.attempts = max(0, attempt - 1)
+            $0.state = .due
+            $0.dueAt = moment
+        }
+    }
+
     /// The delivery after somebody stopped it: waiting or due → cancelled. What is running cannot be stopped: nobody could say
     /// whether the destination has it.
     package func cancelled(_ reason: DeliveryReason, at now: Timestamp) throws(DeliveryError) -> Delivery {
@@ -207,14 +225,27 @@ extension Delivery {
         }
     }
 
+    /// The delivery as it is to stand where its flow and destination stand so: what is open waits, is due, or is cancelled because it
+    /// has no way any more. What is running or settled stays as it is.
+    ///
+    /// - Parameter flow: `nil` if the flow is archived, or sends to this destination no more.
+    package func placed(flow: FlowState?, destination: DestinationState?, at now: Timestamp) -> Delivery {
+        guard state == .waiting || state == .due else { return self }
+        guard let flow, let destination, flow != .archived else {
+            return changed { $0.end(.cancelled, reason: .flowArchived, at: now) }
+        }
+        return changed { $0.state = flow == .active && destination.isActive ? .due : .waiting }
+    }
+
     /// A new delivery of the same event on the same way (N10), from the first attempt on. Only what is settled is sent again.
     ///
     /// - Parameters:
     ///   - isLetThrough: what the flow's filter, as it is now, says of the event.
     ///   - schedule: whose first step is waited for.
+    ///   - isInOrder: whether its destination still takes deliveries in order.
     package func replayed(
         as id: OrderedID<Delivery>, isLetThrough: Bool, flow: FlowState, destination: DestinationState,
-        schedule: RetrySchedule, at now: Timestamp
+        schedule: RetrySchedule, isInOrder: Bool = true, at now: Timestamp
     ) throws(DeliveryError) -> Delivery {
         guard state.isSettled else { throw .wrongState(state) }
         let first = DeliveryState.first(isLetThrough: isLetThrough, flow: flow, destination: destination)
@@ -222,7 +253,7 @@ extension Delivery {
         return Delivery(
             id: id, organization: organization, webhook: webhook, event: event, flow: self.flow,
             destination: self.destination, state: first, dueAt: now.adding(schedule.delay(afterAttempts: 0) ?? .seconds(0)),
-            createdAt: now, settledAt: first.isSettled ? now : nil, isReplay: true, orderKey: orderKey)
+            createdAt: now, settledAt: first.isSettled ? now : nil, isReplay: true, orderKey: isInOrder ? orderKey : nil)
     }
 
     private mutating func end(_ state: DeliveryState, reason: DeliveryReason?, at now: Timestamp) {

@@ -52,5 +52,20 @@ package enum Limits {
     /// Deploys that one look at the measures reads.
     package static let measuredDeploysMax = 20_000
     package static let variableBytes = 1...8_192
+    /// Secret variables that one template may use, or the settings of one destination.
+    package static let variablesPerTemplate = 20
     package static let notificationHeadersMax = 10
+    package static let flowsMax = 500
+    package static let destinationsMax = 500
+    package static let destinationsPerFlow = 1...10
+    /// How long a delivery stays listed whose event was dropped before it arrived.
+    package static let lostDeliveriesKept = Interval.days(90)
+    /// How many events a second a replay sends.
+    package static let replayRate = 1...1_000
+    /// How many replays of one organization go on at once.
+    package static let replaysMax = 5
+    /// How many events a dry run of a replay looks into.
+    package static let replayCountMax = 20_000
+    package static let claimItems = 1...100
+    package static let claimLeaseSeconds = 5...300
 }

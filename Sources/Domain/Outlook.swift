@@ -9,12 +9,15 @@ package struct OutlookItem: Hashable, Sendable {
         case overlapEnds = "overlap_ends"
         /// An activation token reaches the end of its lifetime (E4).
         case activationExpires = "activation_expires"
+        /// A destination was disabled by a rule; a warning that comes after the fact, and never in the outlook.
+        case destinationDisabled = "destination_disabled"
 
         /// How many days ahead warnings are given, farthest first; of 60 days of inactivity these are 45, 53 and 59.
         package var warningDays: [Int64] {
             switch self {
             case .accountLapses: [15, 7, 1]
             case .tokenExpires, .overlapEnds, .activationExpires: [14, 7, 1]
+            case .destinationDisabled: []
             }
         }
     }

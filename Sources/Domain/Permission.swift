@@ -16,6 +16,9 @@ package enum Permission: String, Sendable, CaseIterable {
     case readCalls = "calls.read"
     /// Lets calls that were kept aside become events (N3).
     case releaseCalls = "calls.release"
+    case readFlows = "flows.read"
+    /// Flows and destinations, replays, and sending again what is dead.
+    case changeFlows = "flows.change"
     case readStatus = "status.read"
     /// Credentials of the organization, applications, resources; never their secrets.
     case readIntegrations = "integrations.read"
@@ -43,9 +46,9 @@ package enum Role: String, Sendable, CaseIterable {
     package func allows(_ permission: Permission) -> Bool {
         switch permission {
         case .readOrganization, .readWebhooks, .readTokens, .readAccounts, .readEvents, .readCalls, .readStatus,
-            .readIntegrations, .readVariables, .useOwnAccount:
+            .readIntegrations, .readVariables, .readFlows, .useOwnAccount:
             true
-        case .changeWebhooks, .changeOwnTokens:
+        case .changeWebhooks, .changeOwnTokens, .changeFlows:
             self != .viewer
         case .changeOrganization, .changeAllTokens, .changeAccounts, .releaseCalls, .readAudit, .changeIntegrations,
             .revealSecrets, .changeVariables:

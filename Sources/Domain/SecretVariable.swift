@@ -107,27 +107,29 @@ package struct Redactor: Sendable {
     }
 
     /// The text with `[redacted]` for each secret, written as it is, percent-encoded in any way, or alone in base64. Secrets that
-    /// overlap in the text go as one, so no end of one stays.
+    /// overlap in the text go as one, so no end of one stays. In time linear to the text and to the secrets.
     package func redacted(_ text: String) -> String {
-        let bytes = Array(text.utf8)
+        guard !forms.isEmpty else { return text }
+        let plain = Plain(Array(text.utf8))
+        // How far a secret reaches that begins there.
+        var ends: [Int: Int] = [:]
+        for form in forms {
+            for (start, end) in plain.places(of: form) { ends[start] = max(ends[start] ?? end, end) }
+        }
+        guard !ends.isEmpty else { return text }
         var output: [UInt8] = []
         var kept = 0
-        var position = 0
-        while position < bytes.count {
-            guard var end = longestMatch(in: bytes, at: position) else {
-                position += 1
-                continue
+        var hidden = 0
+        for start in ends.keys.sorted() {
+            guard let end = ends[start] else { continue }
+            if start >= hidden, start >= kept {
+                output += plain.bytes[kept..<start]
+                output += Self.mark
             }
-            output += bytes[kept..<position]
-            output += Self.mark
-            position += 1
-            while position < end {
-                end = max(end, longestMatch(in: bytes, at: position) ?? end)
-                position += 1
-            }
-            kept = end
+            hidden = max(hidden, end)
+            kept = hidden
         }
-        output += bytes[kept...]
+        output += plain.bytes[kept...]
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -147,34 +149,71 @@ package struct Redactor: Sendable {
         return Array(Set([Array(secret.utf8)] + encoded))
     }
 
-    // Where the longest secret ends that begins there.
-    private func longestMatch(in bytes: [UInt8], at start: Int) -> Int? {
-        var longest: Int?
-        for form in forms {
-            if let end = Self.end(of: form, in: bytes, at: start) { longest = max(longest ?? end, end) }
-            if let end = Self.encodedEnd(of: form, in: bytes, at: start) { longest = max(longest ?? end, end) }
+    /// A text as it is, and with everything that is percent-encoded read.
+    private struct Plain {
+        let bytes: [UInt8]
+        private var read: [UInt8] = []
+        // Where each read byte begins in the text; one more for the end.
+        private var starts: [Int] = []
+
+        init(_ bytes: [UInt8]) {
+            self.bytes = bytes
+            var position = 0
+            while position < bytes.count {
+                starts.append(position)
+                let byte: UInt8
+                if bytes[position] == UInt8(ascii: "%"), position + 2 < bytes.count, let high = Self.digit(bytes[position + 1]),
+                    let low = Self.digit(bytes[position + 2])
+                {
+                    byte = high << 4 | low
+                    position += 3
+                } else {
+                    byte = bytes[position]
+                    position += 1
+                }
+                // In a form a blank is written as a plus, so the two are one here.
+                read.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+            }
+            starts.append(bytes.count)
         }
-        return longest
-    }
 
-    private static func end(of form: [UInt8], in bytes: [UInt8], at start: Int) -> Int? {
-        bytes[start...].starts(with: form) ? start + form.count : nil
-    }
+        /// Where a secret begins and ends.
+        func places(of form: [UInt8]) -> [(start: Int, end: Int)] {
+            let blank = form.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
+            return Self.matches(of: form, in: bytes).map { ($0, $0 + form.count) }
+                + Self.matches(of: blank, in: read).map { (starts[$0], starts[$0 + form.count]) }
+        }
 
-    // Each byte as it is or percent-encoded, for encoders differ in what they leave as it is.
-    private static func encodedEnd(of form: [UInt8], in bytes: [UInt8], at start: Int) -> Int? {
-        var rest = bytes[start...]
-        for byte in form {
-            guard let next = rest.first else { return nil }
-            if next == UInt8(ascii: "%"), Hex.bytes(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self)) == Data([byte]) {
-                rest = rest.dropFirst(3)
-            } else if next == byte || (next == UInt8(ascii: "+") && byte == UInt8(ascii: " ")) {
-                rest = rest.dropFirst()
-            } else {
-                return nil
+        private static func digit(_ byte: UInt8) -> UInt8? {
+            switch byte {
+            case 0x30...0x39: byte - 0x30
+            case 0x41...0x46, 0x61...0x66: (byte | 0x20) - 0x57
+            default: nil
             }
         }
-        return rest.startIndex
+
+        // All beginnings, by Knuth, Morris and Pratt: who answers must not choose how long this takes.
+        private static func matches(of pattern: [UInt8], in bytes: [UInt8]) -> [Int] {
+            guard !pattern.isEmpty, pattern.count <= bytes.count else { return [] }
+            var borders = [0]
+            borders.reserveCapacity(pattern.count)
+            for position in pattern.indices.dropFirst() {
+                var length = borders[position - 1]
+                while length > 0, pattern[position] != pattern[length] { length = borders[length - 1] }
+                borders.append(pattern[position] == pattern[length] ? length + 1 : 0)
+            }
+            var found: [Int] = []
+            var length = 0
+            for (position, byte) in bytes.enumerated() {
+                while length > 0, byte != pattern[length] { length = borders[length - 1] }
+                if byte == pattern[length] { length += 1 }
+                if length == pattern.count {
+                    found.append(position + 1 - length)
+                    length = borders[length - 1]
+                }
+            }
+            return found
+        }
     }
 }
 

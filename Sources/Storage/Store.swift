@@ -91,6 +91,8 @@ package enum CredentialChange: Hashable, Sendable {
     case token(ID<Token>)
     case membership(ID<Organization>, ID<Account>)
     case integrationToken(ID<IntegrationToken>)
+    case flow(ID<Flow>)
+    case destination(ID<Destination>)
 }
 
 /// Keeps credentials in memory and is told of each change in the same step as the database.

@@ -152,7 +152,7 @@ import Testing
     {
         let reading: Set<Permission> = [
             .readOrganization, .readWebhooks, .readTokens, .readAccounts, .readEvents, .readCalls, .readStatus,
-            .readIntegrations, .readVariables, .useOwnAccount,
+            .readIntegrations, .readVariables, .readFlows, .useOwnAccount,
         ]
         let owners: Set<Permission> = [.readAuditKey, .manageInstallation]
 
@@ -160,7 +160,8 @@ import Testing
             #expect(Role.owner.allows(permission))
             #expect(Role.admin.allows(permission) == !owners.contains(permission))
             #expect(Role.viewer.allows(permission) == reading.contains(permission))
-            let isMembers = reading.contains(permission) || [.changeWebhooks, .changeOwnTokens].contains(permission)
+            let isMembers =
+                reading.contains(permission) || [.changeWebhooks, .changeOwnTokens, .changeFlows].contains(permission)
             #expect(Role.member.allows(permission) == isMembers)
         }
     }

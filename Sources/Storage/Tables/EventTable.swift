@@ -87,6 +87,29 @@ package struct EventTable {
             """)
     }
 
+    /// Events of a webhook oldest first, newer than that one and up to another.
+    package func list(
+        in organization: ID<Organization>, webhook: ID<Webhook>, newerThan: OrderedID<Event>, upTo last: OrderedID<Event>,
+        limit: Int
+    ) throws(StorageError) -> [Event] {
+        try connection.rows(
+            """
+            SELECT \(raw: Self.columns) FROM events
+            WHERE organization = \(organization) AND webhook = \(webhook) AND id > \(newerThan) AND id <= \(last)
+            ORDER BY id ASC LIMIT \(limit)
+            """
+        ).map(Event.init)
+    }
+
+    /// How many events a webhook has, newer than one and up to another.
+    package func count(
+        of webhook: ID<Webhook>, newerThan: OrderedID<Event>, upTo last: OrderedID<Event>
+    ) throws(StorageError) -> Int64 {
+        try connection.row(
+            "SELECT count(*) AS count FROM events WHERE webhook = \(webhook) AND id > \(newerThan) AND id <= \(last)"
+        )?.integer("count") ?? 0
+    }
+
     /// Events oldest first, newer than that one; for those who follow along.
     package func list(
         in organization: ID<Organization>, webhook: ID<Webhook>?, newerThan: OrderedID<Event>, limit: Int

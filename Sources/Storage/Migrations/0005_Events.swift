@@ -1,6 +1,6 @@
 extension Migration {
     /// Search and retention of events, and the fields that their bodies have had.
-    static let events = Migration(number: 4, name: "search and retention of events") { dialect in
+    static let events = Migration(number: 5, name: "search and retention of events") { dialect in
         indexes + retention(dialect)
     }
 
