@@ -88,6 +88,9 @@ package final class Appender: Sendable {
     private let ids: OrderedIDs<Event>
     private let heldIDs: Mutex<OrderedIDSource>
     private let reportIDs: ReportIDs
+    private let roster: Roster
+    private let deliveryIDs: OrderedIDs<Delivery>
+    private let onDue: @Sendable (Set<ID<Destination>>) -> Void
 
     private struct Queue {
         var batches: [PendingBatch] = []
@@ -132,7 +135,8 @@ package final class Appender: Sendable {
 
     package init(
         store: Store, clock: any WallClock, activity: ActivityBook, quota: QuotaBook, callsQueuedMax: Int,
-        heldWeightMax: Int64, ids: OrderedIDs<Event>, lastHeldID: Int64, reportIDs: ReportIDs, logger: Logger
+        heldWeightMax: Int64, ids: OrderedIDs<Event>, lastHeldID: Int64, reportIDs: ReportIDs, roster: Roster,
+        deliveryIDs: OrderedIDs<Delivery>, onDue: @escaping @Sendable (Set<ID<Destination>>) -> Void, logger: Logger
     ) {
         self.store = store
         self.clock = clock
@@ -144,6 +148,9 @@ package final class Appender: Sendable {
         self.ids = ids
         heldIDs = Mutex(OrderedIDSource(after: lastHeldID))
         self.reportIDs = reportIDs
+        self.roster = roster
+        self.deliveryIDs = deliveryIDs
+        self.onDue = onDue
     }
 
     /// Queues calls. Their answers come after the commit; at once, if there is no room in the queue.
@@ -215,7 +222,14 @@ package final class Appender: Sendable {
         }
     }
 
-    private func keep(_ calls: [Pending], _ transaction: Transaction) throws -> [IngestAnswer] {
+    /// What a transaction made of its calls.
+    private struct Kept: Sendable {
+        let answers: [IngestAnswer]
+        /// Where something is due now.
+        let due: Set<ID<Destination>>
+    }
+
+    private func keep(_ calls: [Pending], _ transaction: Transaction) throws -> Kept {
         let connection = transaction.connection
         let now = clock.now()
         let dedupe = DedupeTable(connection)
@@ -260,11 +274,22 @@ package final class Appender: Sendable {
             return .accepted(id)
         }
         try EventTable(connection).insert(kept)
+        // In the same transaction: an event without its deliveries would never go anywhere.
+        let deliveries = deliveries(of: kept, now)
+        if !deliveries.isEmpty { try DeliveryTable(connection).insert(deliveries) }
         try keeper.finish()
         for (organization, count) in counts {
             try UsageTable(connection).add(count, on: now.day, in: organization)
         }
-        return answers
+        return Kept(answers: answers, due: Set(deliveries.lazy.filter { $0.state == .due }.map(\.destination)))
+    }
+
+    private func deliveries(of kept: [(event: Event, body: Data)], _ now: Timestamp) -> [Delivery] {
+        guard roster.hasRoutes else { return [] }
+        return kept.flatMap { event, body in
+            let source = OrderSource(event) { body }
+            return roster.routes(of: event.webhook).map { $0.delivery(of: source, id: deliveryIDs.next(at: now), at: now) }
+        }
     }
 
     private func keepAside(
@@ -283,12 +308,14 @@ package final class Appender: Sendable {
         return .refused(.quotaUsedUp)
     }
 
-    private func settle(_ group: Group, _ result: Result<[IngestAnswer], any Error>) {
+    private func settle(_ group: Group, _ result: Result<Kept, any Error>) {
         let times = ThreadTimes.now().since(group.start)
         let calls = group.batches.flatMap { $0.calls }
         switch result {
-        case .success(let answers):
+        case .success(let kept):
             let now = clock.now()
+            let answers = kept.answers
+            if !kept.due.isEmpty { onDue(kept.due) }
             quota.add(zip(calls, answers), on: now.day)
             activity.note(zip(calls, answers), at: now)
             var rest = answers[...]

@@ -17,6 +17,7 @@ package final class Roster: CredentialObserver {
         var members: [MemberKey: Lifecycle] = [:]
         var integrationTokens: [SecretDigest: IntegrationToken] = [:]
         var integrationDigests: [ID<IntegrationToken>: SecretDigest] = [:]
+        var routes: [ID<Webhook>: [FlowRoute]] = [:]
         var home: ID<Organization>?
 
         mutating func replace(_ id: ID<Token>, with entry: TokenTable.Entry?) {
@@ -65,12 +66,25 @@ package final class Roster: CredentialObserver {
         }
     }
 
+    /// Whether there is any flow at all.
+    var hasRoutes: Bool {
+        state.withLock { !$0.routes.isEmpty }
+    }
+
+    /// The routes of a webhook's events; most have none or one.
+    func routes(of webhook: ID<Webhook>) -> [FlowRoute] {
+        state.withLock { $0.routes[webhook] ?? [] }
+    }
+
     /// Reads everything once.
     package init(loading connection: any Connection) throws {
         var state = State()
         state.home = try InstallationTable(connection).homeOrganization()
         for organization in try OrganizationTable(connection).all() { state.organizations[organization.id] = organization }
         for webhook in try WebhookTable(connection).all() { state.webhooks[webhook.id.text] = webhook }
+        for webhook in Set(try FlowTable(connection).allTaking().map(\.webhook)) {
+            state.routes[webhook] = try FlowRoute.read(webhook, connection)
+        }
         for membership in try AccountTable(connection).allMemberships() {
             let key = MemberKey(organization: membership.organization, account: membership.account)
             state.members[key] = membership.state
@@ -166,6 +180,15 @@ package final class Roster: CredentialObserver {
             case .token(let id):
                 let entry = try TokenTable(connection).findAnywhere(id)
                 updates.append { $0.replace(id, with: entry) }
+            case .flow(let id):
+                guard let flow = try FlowTable(connection).findAnywhere(id) else { continue }
+                let routes = try FlowRoute.read(flow.webhook, connection)
+                updates.append { $0.routes[flow.webhook] = routes.isEmpty ? nil : routes }
+            case .destination(let id):
+                for flow in try FlowTable(connection).using(id) {
+                    let routes = try FlowRoute.read(flow.webhook, connection)
+                    updates.append { $0.routes[flow.webhook] = routes.isEmpty ? nil : routes }
+                }
             case .integrationToken(let id):
                 let token = try IntegrationTable(connection).findAnywhere(id)
                 updates.append { $0.replace(id, with: token) }

@@ -1,0 +1,103 @@
+import Domain
+import Storage
+
+/// Looks for deliveries that may go now. It reads beside the writer, so that no call waits for it; ``Claiming`` looks at each once more.
+struct DueLook: Sendable {
+    var load: DestinationLoad
+    /// Whether there may be deliveries that go in order.
+    let mayHaveKeys: Bool
+    /// The look begins behind this key.
+    let lastKey: String
+
+    // How many keys of a destination that goes in order are looked at at once, and how soon the next ones are.
+    private static let keysPerLook = 1_000
+    private static let pause = Interval(microseconds: 100_000)
+
+    /// What is due at one destination.
+    struct Found: Sendable {
+        var first: [Delivery] = []
+        var again: [Delivery] = []
+        /// When to look again, if what was found is all begun; `nil` if there is nothing.
+        var nextDue: Timestamp?
+        /// Behind which key the next look begins; `nil` if it stays.
+        var lastKey: String?
+        /// Whether nothing that goes in order is open.
+        var isKeyless = false
+
+        var count: Int { first.count + again.count }
+    }
+
+    /// Looks for as many as there is room for.
+    func find(at now: Timestamp, room: Int, _ connection: any Connection) throws -> Found {
+        let id = load.destination
+        let table = DeliveryTable(connection)
+        var found = Found()
+        found.first = try table.due(of: id, isRetry: false, now: now, limit: room)
+        if found.first.count < room { found.again = try table.due(of: id, isRetry: true, now: now, limit: room) }
+        found.nextDue = found.count < room ? try table.nextDue(of: id) : now
+        if mayHaveKeys { try findInOrder(at: now, room, table, &found) }
+        return found
+    }
+
+    // Of each key only the oldest may go; and the next look begins with other keys, so that each gets its turn.
+    private func findInOrder(at now: Timestamp, _ room: Int, _ table: DeliveryTable, _ found: inout Found) throws {
+        var heads = try table.heads(of: load.destination, behind: lastKey, limit: Self.keysPerLook)
+        let isRound = heads.count < Self.keysPerLook
+        if isRound, !lastKey.isEmpty {
+            let seen = Set(heads.map(\.id))
+            heads += try table.heads(of: load.destination, behind: "", limit: Self.keysPerLook - heads.count)
+                .filter { !seen.contains($0.id) }
+        }
+        found.isKeyless = heads.isEmpty
+        var isLeft = false
+        for head in heads where head.state == .due {
+            if head.dueAt > now {
+                found.nextDue = min(found.nextDue ?? head.dueAt, head.dueAt)
+            } else if head.attempts == 0, found.first.count < room {
+                found.first.append(head)
+                found.lastKey = head.orderKey
+            } else if head.attempts > 0, found.again.count < room {
+                found.again.append(head)
+                found.lastKey = head.orderKey
+            } else {
+                isLeft = true
+            }
+        }
+        if isLeft { found.nextDue = now }
+        guard !isRound else { return }
+        // There are more keys than one look takes; the others come soon.
+        found.lastKey = found.lastKey ?? heads.last?.orderKey
+        let soon = now.adding(found.count == 0 ? Self.pause : Interval(microseconds: 1_000))
+        found.nextDue = min(found.nextDue ?? soon, soon)
+    }
+}
+
+/// Begins attempts, inside a transaction.
+struct Claiming {
+    private let roster: DeliveryRoster
+    private let table: DeliveryTable
+    private let now: Timestamp
+
+    init(_ roster: DeliveryRoster, _ transaction: Transaction, at now: Timestamp) {
+        self.roster = roster
+        self.now = now
+        table = DeliveryTable(transaction.connection)
+    }
+
+    /// Begins the next attempt of a delivery that was due when it was looked for. What is not to go any more, for its flow or destination
+    /// changed, is put in its place instead.
+    ///
+    /// - Returns: `nil` if it does not go now.
+    func begin(_ delivery: Delivery, lease: Interval) throws -> ClaimedDelivery? {
+        let placed = roster.placed(delivery, at: now)
+        guard placed.state == .due else {
+            _ = try table.update(placed, dueAfter: delivery.attempts)
+            return nil
+        }
+        guard let running = try? placed.claimed(at: now, lease: lease), try table.update(running, dueAfter: delivery.attempts)
+        else { return nil }
+        let attempt = Attempt(of: running, startedAt: now)
+        try table.insert(attempt)
+        return ClaimedDelivery(delivery: running, attempt: attempt)
+    }
+}
