@@ -55,6 +55,23 @@ let package = Package(
 
         // 4: verbs; they never import each other
         .target(
+            name: "Destinations",
+            dependencies: [
+                "Domain",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Deliver",
+            dependencies: [
+                "Destinations", "Domain", "Storage",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Ingest",
             dependencies: [
                 "AuthMethods", "Contract", "Domain", "Storage",
@@ -70,7 +87,7 @@ let package = Package(
         .target(
             name: "Manage",
             dependencies: [
-                "AuthMethods", "CArgon2", "Domain", "Storage",
+                "AuthMethods", "CArgon2", "Deliver", "Destinations", "Domain", "Storage",
             ],
             swiftSettings: strict),
 
@@ -81,12 +98,13 @@ let package = Package(
         .target(
             name: "RestAPI",
             dependencies: [
-                "Contract", "Domain", "Manage",
+                "Contract", "Deliver", "Destinations", "Domain", "Manage",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             resources: [.embedInCode("openapi.yaml")],
             swiftSettings: strict),
@@ -105,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "inlet",
             dependencies: [
-                "AuthMethods", "Client", "Contract", "Domain", "Ingest", "Manage", "RestAPI", "Storage",
+                "AuthMethods", "Client", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage", "RestAPI",
+                "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -120,6 +139,16 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // what `make bench` compares deliveries with; no part of the program
+        .executableTarget(
+            name: "bare-client",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Benchmarks/BareClient", swiftSettings: strict),
+
         // tests mirror the rooms; HouseTests drives the assembled server through real sockets
         .testTarget(
             name: "DomainTests", dependencies: ["Domain", .product(name: "Crypto", package: "swift-crypto")],
@@ -128,7 +157,7 @@ let package = Package(
         .testTarget(
             name: "HouseTests",
             dependencies: [
-                "Client", "Contract", "Domain", "Ingest", "Manage", "RestAPI", "Storage", "inlet",
+                "Client", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage", "RestAPI", "Storage", "inlet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),

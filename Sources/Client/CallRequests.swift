@@ -26,10 +26,17 @@ extension InletClient {
     }
 
     /// Events newer than one, oldest first.
+    ///
+    /// - Parameter waitSeconds: how long the server waits for one before it answers that there are none, 0 to 25.
     public func events(
-        since: String, webhook: String? = nil, limit: Int? = nil
+        since: String, webhook: String? = nil, waitSeconds: Int? = nil, limit: Int? = nil
     ) async throws -> PageView<EventView> {
-        try await get("events", ["since": since, "webhook": webhook, "limit": limit.map(String.init)])
+        try await get(
+            "events",
+            [
+                "since": since, "webhook": webhook, "wait_seconds": waitSeconds.map(String.init),
+                "limit": limit.map(String.init),
+            ], waitSeconds: waitSeconds)
     }
 
     /// An event, without its body.

@@ -29,6 +29,8 @@ public struct InletClient: Sendable {
 
     // The largest body that Inlet keeps, and room for settings that raise it.
     private static let bodyBytesMax = 256 << 20
+    // More than the server takes; it says so itself.
+    private static let waitSecondsMax = 3600
 
     /// - Parameters:
     ///   - server: where the admin listener is, `http://127.0.0.1:8081`.
@@ -54,14 +56,17 @@ public struct InletClient: Sendable {
 
     // MARK: Requests
 
-    func get<Answer: Decodable>(_ path: String, _ query: [String: String?] = [:]) async throws -> Answer {
-        try decode(try await bytes(.GET, path + Self.suffix(query)))
+    // `waitSeconds`, here and below, is how long the server was asked to wait before it answers.
+    func get<Answer: Decodable>(
+        _ path: String, _ query: [String: String?] = [:], waitSeconds: Int? = nil
+    ) async throws -> Answer {
+        try decode(try await bytes(.GET, path + Self.suffix(query), waitSeconds: waitSeconds))
     }
 
     func send<Answer: Decodable>(
-        _ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil
+        _ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil, waitSeconds: Int? = nil
     ) async throws -> Answer {
-        try decode(try await bytes(method, path, body))
+        try decode(try await bytes(method, path, body, waitSeconds: waitSeconds))
     }
 
     /// For addresses that answer nothing, or nothing that matters.
@@ -70,8 +75,11 @@ public struct InletClient: Sendable {
     }
 
     /// The whole answer as it is.
-    func bytes(_ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil) async throws -> Data {
-        try await collected(try await response(method, path, body))
+    func bytes(
+        _ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil, waitSeconds: Int? = nil
+    ) async throws -> Data {
+        let timeout = waitSeconds.map { self.timeout + .seconds(Int64(min(max(0, $0), Self.waitSecondsMax))) }
+        return try await collected(try await response(method, path, body, timeout: timeout))
     }
 
     /// An answer that is too long for memory. The first byte may take a while, because the server makes the answer first.

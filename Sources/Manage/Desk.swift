@@ -1,3 +1,4 @@
+import Deliver
 import Domain
 import Foundation
 import Storage
@@ -14,6 +15,11 @@ package final class Desk: Sendable {
     package let adminURL: String
     /// Shared with ingest: who follows along goes by the order of events, whichever way they came.
     package let eventIDs: OrderedIDs<Event>
+    /// Shared with ingest and replays.
+    package let deliveryIDs: OrderedIDs<Delivery>
+    /// Rings when something is due.
+    package let bell = DeliveryBell()
+    let replayIDs: OrderedIDs<Replay>
     private let auditIDs: Mutex<OrderedIDSource>
     private let auditRoot = Mutex<Data?>(nil)
 
@@ -29,8 +35,13 @@ package final class Desk: Sendable {
         let (lastEntry, lastEvent) = try await store.read {
             (try AuditTable($0).lastNumber(), try EventTable($0).lastNumber())
         }
+        let (lastDelivery, lastReplay) = try await store.read {
+            (try DeliveryTable($0).lastNumber(), try ReplayTable($0).lastNumber())
+        }
         auditIDs = Mutex(OrderedIDSource(after: lastEntry))
         eventIDs = OrderedIDs(after: lastEvent)
+        deliveryIDs = OrderedIDs(after: lastDelivery)
+        replayIDs = OrderedIDs(after: lastReplay)
     }
 
     /// Does one act: checks the permission, then runs one transaction that also writes the audit entry.
@@ -63,12 +74,12 @@ package final class Desk: Sendable {
 
     /// Runs a transaction in which nobody acts who is known yet.
     func write<Answer: Sendable>(_ work: @escaping @Sendable (Transaction) throws -> Answer) async throws -> Answer {
-        try await reportingOurErrors { try await store.write(work) }
+        try await reporting { try await store.write(work) }
     }
 
     /// Reads without an actor.
     func read<Answer: Sendable>(_ work: @escaping @Sendable (any Connection) throws -> Answer) async throws -> Answer {
-        try await reportingOurErrors { try await store.read(work) }
+        try await reporting { try await store.read(work) }
     }
 
     /// The address callers post to.
@@ -126,7 +137,8 @@ package final class Desk: Sendable {
         return root
     }
 
-    private func reportingOurErrors<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
+    /// Says what an error of the store means to who asked.
+    func reporting<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
         do {
             return try await body()
         } catch let error as StorageError {
@@ -308,6 +320,20 @@ extension Limits {
             throw .invalid(field: "limit", "must be \(pageItems.lowerBound) to \(pageItems.upperBound).")
         }
         return limit
+    }
+
+    /// How long a request may wait for something to come.
+    static let waitSeconds = 0...25
+    /// How often is looked whether it is there.
+    static let waitStep = Duration.milliseconds(200)
+
+    /// Checks how long a request is to wait; not at all when nobody says.
+    static func wait(_ seconds: Int?) throws(OperationError) -> Int {
+        guard let seconds else { return waitSeconds.lowerBound }
+        guard waitSeconds.contains(seconds) else {
+            throw .invalid(field: "wait_seconds", "must be \(waitSeconds.lowerBound) to \(waitSeconds.upperBound).")
+        }
+        return seconds
     }
 }
 

@@ -78,18 +78,40 @@ package struct EventOperations: Sendable {
     private static let exportedBytesPerStep: Int64 = 8 << 20
 
     /// Events newer than one, oldest first, for those who follow along. `next` is not used: ask again from the last one.
+    ///
+    /// - Parameter waitSeconds: how long to wait for one, ``Limits/waitSeconds``. A task that is cancelled waits no longer.
     package func newer(
-        than id: String, webhook: String?, limit: Int?, _ actor: Actor
+        than id: String, webhook: String?, limit: Int?, waitSeconds: Int? = nil, _ actor: Actor
     ) async throws -> Page<Event> {
         let limit = try Limits.page(limit)
         guard let id = OrderedID<Event>(id) else {
             throw OperationError.invalid(field: "since", "must be the id of an event, `evt_…`.")
         }
-        return try await desk.look(actor, .readEvents) { connection in
+        let end = ContinuousClock.now + .seconds(try Limits.wait(waitSeconds))
+        var place = id
+        do {
+            while true {
+                let found = try await newer(than: place, webhook: webhook, limit: limit, actor)
+                let left = ContinuousClock.now.duration(to: end)
+                if !found.events.isEmpty || left <= .zero { return Page(found.events, limit: limit) { $0.id.text } }
+                // Up to there nothing is asked for, so it need not be looked at again.
+                if found.last > place.number { place = OrderedID(number: found.last) }
+                try await Task.sleep(for: min(left, Limits.waitStep))
+            }
+        } catch is CancellationError {
+            return Page([], limit: limit) { (event: Event) in event.id.text }
+        }
+    }
+
+    // With the number of the newest event there is, whatever its webhook.
+    private func newer(
+        than id: OrderedID<Event>, webhook: String?, limit: Int, _ actor: Actor
+    ) async throws -> (events: [Event], last: Int64) {
+        try await desk.look(actor, .readEvents) { connection in
             let webhook = try webhook.map { try WebhookOperations.find($0, in: actor.organization, connection).id }
-            let read = try EventTable(connection).list(
-                in: actor.organization, webhook: webhook, newerThan: id, limit: limit)
-            return Page(read, limit: limit) { $0.id.text }
+            let table = EventTable(connection)
+            let events = try table.list(in: actor.organization, webhook: webhook, newerThan: id, limit: limit)
+            return (events, try table.lastNumber())
         }
     }
 

@@ -1,3 +1,4 @@
+import Deliver
 import Domain
 import Storage
 
@@ -67,6 +68,7 @@ package struct HeldOperations: Sendable {
     ///
     /// - Throws: ``OperationError/conflict(code:_:)`` `still_lapsed` if a call named by its id can't be released yet; then none is.
     package func release(_ selection: Selection, _ actor: Actor) async throws -> Report {
+        defer { desk.bell.ring() }
         switch selection {
         case .ids(let ids):
             guard (1...Self.idsMax).contains(ids.count) else {
@@ -137,6 +139,7 @@ package struct HeldOperations: Sendable {
             }
             if isNew ?? true {
                 try EventTable(act.connection).insert(id, released: call.id, at: act.now)
+                try send(id, act)
                 report.released += 1
                 report.events.append(id)
             } else {
@@ -150,6 +153,16 @@ package struct HeldOperations: Sendable {
             .heldRelease, calls.count == 1 ? calls[0].id.text : act.organization.text,
             ["released": "\(report.released)", "duplicates": "\(report.duplicates)"])
         return report
+    }
+
+    // Released calls go the way of all events.
+    private static func send(_ id: OrderedID<Event>, _ act: Act) throws {
+        guard let event = try EventTable(act.connection).find(id, in: act.organization) else { return }
+        let source = OrderSource(event) { try EventTable(act.connection).body(of: id, in: act.organization)?.bytes }
+        let deliveries = try FlowRoute.read(event.webhook, act.connection).map {
+            $0.delivery(of: source, id: act.desk.deliveryIDs.next(at: act.now), at: act.now)
+        }
+        try DeliveryTable(act.connection).insert(deliveries)
     }
 
     /// Whether a call would be taken now: its token and the owner it has now are active, and the token has not expired.

@@ -24,7 +24,8 @@ package final class KeyOperations: Sendable {
         package let addedAt: Timestamp
         /// Secrets of tokens of all kinds, which open nothing without it.
         package let secrets: Int64
-        /// Sealed values: second factors, secrets that can be looked at again, secret variables, and the root of the audit keys.
+        /// Sealed values: second factors, secrets that can be looked at again or sign, secret variables, and the root of the audit
+        /// keys.
         package let sealed: Int64
     }
 
@@ -140,8 +141,8 @@ package final class KeyOperations: Sendable {
         isAtWork.withLock { $0 = false }
     }
 
-    // Sealed values are few beside what calls bring: one for each person with a second factor, each integration token and each secret
-    // variable, and one more.
+    // Sealed values are few beside what calls bring: one for each person with a second factor, each integration token, each secret
+    // variable and each signing secret, and one more.
     private func rewrap() async throws {
         let ring = desk.keys.ring
         try await desk.write { try Self.rewrap(under: ring, $0) }
@@ -166,6 +167,11 @@ package final class KeyOperations: Sendable {
         for entry in try variables.all() where entry.sealed.keyNumber != ring.current.number {
             let purpose = SecretVariableTable.Entry.sealingPurpose(of: entry.name, in: entry.organization)
             if let new = ring.rewrapped(entry.sealed, for: purpose) { try variables.rewrap(entry, to: new) }
+        }
+        let destinations = DestinationTable(connection)
+        for entry in try destinations.allSecrets() where entry.sealed.keyNumber != ring.current.number {
+            let purpose = DestinationTable.SigningEntry.sealingPurpose(of: entry.id, destination: entry.destination)
+            if let new = ring.rewrapped(entry.sealed, for: purpose) { try destinations.rewrap(entry.id, to: new) }
         }
         try rekey(under: ring, transaction)
     }
@@ -199,6 +205,7 @@ package final class KeyOperations: Sendable {
             try CredentialTable(connection).sealedFactors().map(\.sealed)
             + IntegrationTable(connection).sealed().compactMap(\.sealed)
             + SecretVariableTable(connection).all().map(\.sealed)
+            + DestinationTable(connection).allSecrets().map(\.sealed)
             + [try InstallationTable(connection).value(.auditRoot)].compactMap { $0.map(SealedText.init(bytes:)) }
         for value in values { sealed[value.keyNumber ?? 0, default: 0] += 1 }
         return try MasterKeyTable(connection).all().filter { $0.retiredAt == nil }.map { entry in

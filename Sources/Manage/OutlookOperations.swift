@@ -67,6 +67,17 @@ package final class OutlookOperations: Sendable {
         }
     }
 
+    /// Gives a warning of something that has happened, inside the transaction in which it does.
+    func warn(
+        of kind: OutlookItem.Kind, _ subject: String, _ name: Label, in organization: ID<Organization>, at now: Timestamp,
+        _ connection: any Connection
+    ) throws {
+        let warning = Warning(
+            id: ids.withLock { $0.next(at: now) }, organization: organization, at: now, kind: kind, subject: subject, name: name,
+            dueAt: now, mark: 0)
+        _ = try WarningTable(connection).insert(warning)
+    }
+
     /// Warnings of the last week that nobody took yet, of each organization so many, oldest first.
     package func undelivered(ofEach limit: Int) async throws -> [ID<Organization>: [Warning]] {
         let oldest = OrderedID<Warning>.first(at: desk.clock.now().adding(.days(-7)))

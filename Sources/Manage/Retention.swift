@@ -45,9 +45,10 @@ package struct Retention: Sendable {
         var rest = bytes
         while rest ?? 1 > 0, !Task.isCancelled {
             let begun = ContinuousClock.now
+            let now = desk.clock.now()
             let dropped = try await desk.write { [rest] transaction in
                 let step = try Self.step(of: webhook, before: before, bytes: rest, transaction)
-                try Self.drop(events: step.map(\.id), transaction)
+                try Self.drop(events: step.map(\.id), at: now, transaction)
                 return step
             }
             guard !dropped.isEmpty else { return }
@@ -77,8 +78,10 @@ package struct Retention: Sendable {
         return taken
     }
 
-    /// Drops events with all that hangs on them, in one transaction. Dedupe keys stay for their seven days.
-    private static func drop(events: [OrderedID<Event>], _ transaction: Transaction) throws {
+    /// Drops events with all that hangs on them, in one transaction. Dedupe keys stay for their seven days, and deliveries that did not
+    /// arrive stay for a while as cancelled.
+    private static func drop(events: [OrderedID<Event>], at now: Timestamp, _ transaction: Transaction) throws {
+        for event in events { try DeliveryTable(transaction.connection).drop(of: event, at: now) }
         try EventTable(transaction.connection).drop(events)
     }
 }

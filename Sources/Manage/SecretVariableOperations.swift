@@ -99,6 +99,28 @@ package struct SecretVariableOperations: Sendable {
     private static func uses(
         of name: SecretVariableName, in organization: ID<Organization>, _ connection: any Connection
     ) throws -> [String] {
+        try flowUses(of: name, in: organization, connection) + notificationUses(of: name, in: organization, connection)
+    }
+
+    private static func flowUses(
+        of name: SecretVariableName, in organization: ID<Organization>, _ connection: any Connection
+    ) throws -> [String] {
+        let destinations = try DestinationTable(connection).list(in: organization, after: nil, limit: .max)
+        let flows = try FlowTable(connection).list(in: organization, webhook: nil, after: nil, limit: .max)
+        return destinations.flatMap { destination in
+            destination.settings.sorted { $0.key < $1.key }
+                .filter { (try? SecretTemplate($0.value))?.names.contains(name) ?? false }
+                .map { "destination \(destination.name.text): \($0.key)" }
+        }
+            + flows.filter { flow in
+                flow.state != .archived
+                    && flow.templateText.flatMap { try? BodyTemplate($0) }?.secretNames.contains(name) ?? false
+            }.map { "flow \($0.name.text): template" }
+    }
+
+    private static func notificationUses(
+        of name: SecretVariableName, in organization: ID<Organization>, _ connection: any Connection
+    ) throws -> [String] {
         guard let notification = try OrganizationTable(connection).find(organization)?.notification else { return [] }
         var uses: [String] = []
         if notification.url.names.contains(name) { uses.append("notification_url of the organization") }

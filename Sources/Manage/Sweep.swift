@@ -76,6 +76,8 @@ package struct Sweep: Sendable {
                 try ResourceTable($0.connection).drop(step, before: start, limit: $1)
             }
         }
+        let lost = OrderedID<Delivery>.first(at: now.adding(Limits.lostDeliveriesKept.negated))
+        try await inSteps(of: Self.rowsPerStep) { try DeliveryTable($0.connection).dropExpired(before: lost, limit: $1) }
         // One day more than is shown, so that the last day is whole.
         let day = now.day - Limits.usageDays - 1
         while try await desk.write({
@@ -85,6 +87,7 @@ package struct Sweep: Sendable {
             try SessionTable(transaction.connection).dropEnded(now: now)
             try CredentialTable(transaction.connection).dropExpiredLinks(now: now)
             try WarningTable(transaction.connection).drop(before: .first(at: now.adding(.days(-365))))
+            try ReplayTable(transaction.connection).drop(before: .first(at: now.adding(.days(-365))))
         }
     }
 

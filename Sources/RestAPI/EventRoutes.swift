@@ -7,19 +7,27 @@ import Storage
 
 enum EventRoutes {
     static let list: [Route] = [
-        Route(.get, "events", .readEvents, query: searched.union(["after", "since", "limit"])) { request, operations in
-            let page: Page<Event>
-            if let since = request.query["since"] {
-                if let other = searched.subtracting(["webhook"]).filter({ request.query[$0] != nil }).min() {
-                    throw OperationError.invalid(field: other, "does not go with `since`, which takes `webhook` alone.")
+        Route(
+            .get, "events", .readEvents, query: searched.union(["after", "since", "wait_seconds", "limit"])
+        ) { request, operations in
+            guard let since = request.query["since"] else {
+                guard request.query["wait_seconds"] == nil else {
+                    throw OperationError.invalid(field: "wait_seconds", "belongs to `since`.")
                 }
-                page = try await operations.events.newer(
-                    than: since, webhook: request.query["webhook"], limit: request.limit(), request.actor)
-            } else {
-                page = try await operations.events.list(
-                    try query(request), after: request.after, limit: request.limit(), request.actor)
+                return try answer(
+                    try await operations.events.list(
+                        try query(request), after: request.after, limit: request.limit(), request.actor))
             }
-            return try .json(PageView(items: page.items.map(EventView.init), next: page.next))
+            if let other = searched.subtracting(["webhook"]).filter({ request.query[$0] != nil }).min() {
+                throw OperationError.invalid(field: other, "does not go with `since`, which takes `webhook` alone.")
+            }
+            let wait = try request.input.number("wait_seconds")
+            return try await request.staying(wait) {
+                try answer(
+                    try await operations.events.newer(
+                        than: since, webhook: request.query["webhook"], limit: request.limit(), waitSeconds: wait,
+                        request.actor))
+            }
         },
         Route(.get, "events/export", .readEvents, query: searched.union(["format"])) { request, operations in
             let (query, format) = (try query(request), try format(request))
@@ -68,6 +76,10 @@ enum EventRoutes {
             return try .json(PageView(items: counts.map(CallCountView.init), next: nil))
         },
     ]
+
+    private static func answer(_ page: Page<Event>) throws -> RestAnswer {
+        try .json(PageView(items: page.items.map(EventView.init), next: page.next))
+    }
 
     private static let searched: Set = ["webhook", "token", "from", "to", "header", "path", "value", "text", "filter"]
     private static let narrowed: Set = ["outcome", "webhook", "token", "cause", "from", "to"]

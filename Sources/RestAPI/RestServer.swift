@@ -7,6 +7,7 @@ import HummingbirdCore
 import Logging
 import Manage
 import NIOCore
+import ServiceLifecycle
 
 /// The admin listener: the REST API and the health pages.
 package struct RestServer: Sendable {
@@ -133,7 +134,33 @@ package struct RestServer: Sendable {
         }
         return OpenRequest(
             parameters: parameters, query: query, body: Data(body.readableBytesView), address: address,
-            userAgent: request.headers[.userAgent], device: Cookies.value(SessionCookie.device, in: request.headers))
+            userAgent: request.headers[.userAgent], device: Cookies.value(SessionCookie.device, in: request.headers),
+            stay: { [channel = context.channel] in try await Self.stay(channel, $0) })
+    }
+
+    // Whoever waits is not to keep the server from stopping, and nobody waits for those who went away.
+    private static func stay(
+        _ channel: any Channel, _ work: @escaping @Sendable () async throws -> RestAnswer
+    ) async throws -> RestAnswer {
+        let (gone, mark) = AsyncStream.makeStream(of: Void.self)
+        let watch = EndWatch { mark.finish() }
+        // Before all others, for not all hand on what they see.
+        guard (try? await channel.pipeline.addHandler(watch, position: .first).get()) != nil else { return .nothing }
+        defer { channel.pipeline.removeHandler(watch, promise: nil) }
+        return try await withThrowingTaskGroup(of: RestAnswer?.self) { group in
+            group.addTask { try await cancelWhenGracefulShutdown(work) }
+            group.addTask {
+                for await _ in gone {}
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let answer = result { return answer }
+                // The work ends by itself then, with what it has.
+                group.cancelAll()
+            }
+            return .nothing
+        }
     }
 
     private static func collect(_ request: Request) async throws -> ByteBuffer {
@@ -195,15 +222,38 @@ package struct RestServer: Sendable {
 struct AdminContext: RequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
+    /// The connection.
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         remoteAddress = source.channel.remoteAddress
+        channel = source.channel
     }
 
     /// By which the log names the request. Hummingbird's `id` traps where a log keeps no metadata.
     var number: String {
         logger[metadataKey: "hb.request.id"]?.description ?? "unknown"
+    }
+}
+
+/// Sees that the other side of a connection sends no more, or is gone.
+private final class EndWatch: ChannelInboundHandler, RemovableChannelHandler, Sendable {
+    typealias InboundIn = Any
+    private let onEnd: @Sendable () -> Void
+
+    init(onEnd: @escaping @Sendable () -> Void) {
+        self.onEnd = onEnd
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { onEnd() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        onEnd()
+        context.fireChannelInactive()
     }
 }
 

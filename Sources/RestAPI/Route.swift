@@ -1,4 +1,5 @@
 import Contract
+import Deliver
 import Domain
 import Foundation
 import HTTPTypes
@@ -57,6 +58,7 @@ package enum AllRoutes {
         OrganizationRoutes.list + AccountRoutes.list + PersonRoutes.list + WebhookRoutes.list + TokenRoutes.list
         + EventRoutes.list + HeldRoutes.list + OutlookRoutes.list + AuditRoutes.list + InstallationRoutes.list
         + IntegrationRoutes.list + ApplicationRoutes.list + ResourceRoutes.list + SecretVariableRoutes.list
+        + FlowRoutes.list + DestinationRoutes.list + DeliveryRoutes.list
 }
 
 /// The operations the routes call.
@@ -76,6 +78,10 @@ package struct RestOperations: Sendable {
     let applications: ApplicationOperations
     let resources: ResourceOperations
     let variables: SecretVariableOperations
+    let flows: FlowOperations
+    let destinations: DestinationOperations
+    let deliveries: DeliveryOperations
+    let replays: ReplayOperations
     let keys: KeyOperations
     let backups: BackupOperations
     let status: @Sendable () -> StatusView
@@ -86,10 +92,12 @@ package struct RestOperations: Sendable {
     var now: Timestamp { clock.now() }
 
     /// - Parameters:
+    ///   - claims: hands out deliveries to those who come for them.
     ///   - status: how the server is, from those who know.
     ///   - isReady: whether the store answers.
     package init(
-        desk: Desk, held: HeldOperations, outlook: OutlookOperations, keys: KeyOperations, backups: BackupOperations,
+        desk: Desk, claims: Claims, held: HeldOperations, outlook: OutlookOperations, keys: KeyOperations,
+        backups: BackupOperations,
         status: @escaping @Sendable () -> StatusView, isReady: @escaping @Sendable () async -> Bool
     ) {
         clock = desk.clock
@@ -106,6 +114,10 @@ package struct RestOperations: Sendable {
         applications = ApplicationOperations(desk)
         resources = ResourceOperations(desk)
         variables = SecretVariableOperations(desk)
+        flows = FlowOperations(desk)
+        destinations = DestinationOperations(desk, claims: claims)
+        deliveries = DeliveryOperations(desk, claims: claims)
+        replays = ReplayOperations(desk)
         self.held = held
         self.outlook = outlook
         self.keys = keys
@@ -125,6 +137,8 @@ struct OpenRequest: Sendable {
     let userAgent: String?
     /// What the browser keeps of an earlier sign-in.
     let device: String?
+    /// Does work that waits for something to come, and cancels it when the server stops or the other side goes away.
+    let stay: @Sendable (_ work: @escaping @Sendable () async throws -> RestAnswer) async throws -> RestAnswer
 
     /// The value of `:id` in the path.
     var id: String { parameters["id"] ?? "" }
@@ -134,6 +148,14 @@ struct OpenRequest: Sendable {
 
     func limit() throws(OperationError) -> Int? {
         try number("limit")
+    }
+
+    /// Does work that waits up to so long for something to come; see ``stay``.
+    func staying(
+        _ seconds: Int?, _ work: @escaping @Sendable () async throws -> RestAnswer
+    ) async throws -> RestAnswer {
+        // Who does not wait keeps the connection.
+        try await (seconds ?? 0) > 0 ? stay(work) : work()
     }
 
     /// A whole number of the query.
@@ -216,6 +238,13 @@ struct RestRequest: Sendable {
 
     func limit() throws(OperationError) -> Int? {
         try input.limit()
+    }
+
+    /// Does work that waits up to so long for something to come; see ``OpenRequest/stay``.
+    func staying(
+        _ seconds: Int?, _ work: @escaping @Sendable () async throws -> RestAnswer
+    ) async throws -> RestAnswer {
+        try await input.staying(seconds, work)
     }
 
     func decode<Value: Decodable>(_ type: Value.Type, fields: Set<String>, mayBeEmpty: Bool = false) throws -> Value {

@@ -6,8 +6,8 @@ import Foundation
 /// `inlet event …`
 struct EventCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "event", abstract: "Events: list, show, body, fields, tail, export.",
-        subcommands: [List.self, Show.self, Body.self, Fields.self, Tail.self, Export.self])
+        commandName: "event", abstract: "Events: list, show, body, fields, tail, export, replay.",
+        subcommands: [List.self, Show.self, Body.self, Fields.self, Tail.self, Export.self, Replay.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -136,6 +136,21 @@ struct EventCommand: AsyncParsableCommand {
             } else {
                 let line = EventCommand.line(event).map(Output.printable).joined(separator: "  ")
                 try Output.write(Data((line + "\n").utf8))
+            }
+        }
+    }
+
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Send an event again by the flows its webhook has now.")
+        @Argument(help: "Its id, evt_….") var event: String
+        @OptionGroup var options: ServerOptions
+
+        func run() async throws {
+            try await Failures.shown {
+                let deliveries = try await options.client().replayEvent(event)
+                if options.json { return try Output.json(PageView(items: deliveries, next: nil)) }
+                try DeliveryCommand.table(deliveries)
             }
         }
     }

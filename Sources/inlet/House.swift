@@ -1,4 +1,6 @@
 import Contract
+import Deliver
+import Destinations
 import Domain
 import Foundation
 import Hummingbird
@@ -22,10 +24,13 @@ package struct House: Sendable {
     package let retention: Retention
     package let fieldLearner: FieldLearner
     package let notifier: Notifier
+    package let dispatcher: Dispatcher
     package let operations: RestOperations
     private let load: IngestLoad
     private let appender: Appender
     private let sweeper: Sweeper
+    private let replayer: Replayer
+    private let egress: Egress
     private let logger: Logger
     private let clock: any WallClock
 
@@ -92,7 +97,8 @@ package struct House: Sendable {
         appender = Appender(
             store: store, clock: clock, activity: activity, quota: quota,
             callsQueuedMax: settings.callsQueuedMax, heldWeightMax: Int64(settings.heldBytesMax), ids: desk.eventIDs,
-            lastHeldID: lastHeld, reportIDs: reportIDs, logger: logger)
+            lastHeldID: lastHeld, reportIDs: reportIDs, roster: roster, deliveryIDs: desk.deliveryIDs,
+            onDue: { [bell = desk.bell] in bell.ring(for: $0) }, logger: logger)
         pipeline = IngestPipeline(
             roster: roster, keys: keys, appender: appender, ledger: ledger, load: load,
             bodyBytesMax: settings.bodyBytesMax,
@@ -109,10 +115,19 @@ package struct House: Sendable {
             desk, outlook: outlook, keepRefusedCalls: .days(Int64(settings.refusedCallsDays)), keepHeldCalls: keepHeld,
             retention: retention)
         sweeper = Sweeper(sweep: sweep, clock: clock, logger: logger)
-        notifier = Notifier(
-            outlook, url: settings.notificationURL, guardedBy: EgressGuard(allowed: settings.egressAllow), logger: logger)
+        egress = Egress(allowed: settings.egressAllow, version: inletVersion)
+        notifier = Notifier(outlook, url: settings.notificationURL, egress: egress, logger: logger)
+        let deliveryRoster = try await DeliveryRoster.open(store, bell: desk.bell)
+        let noteDisabled: DisableNote = { [desk] destination, transaction, now in
+            try DestinationOperations.noteDisabled(destination, desk, outlook, transaction, at: now)
+        }
+        dispatcher = Dispatcher(
+            store: store, clock: clock, keys: keys, roster: deliveryRoster, bell: desk.bell, egress: egress,
+            lines: LineWriter(folder: settings.data.appendingPathComponent("logs")), noteDisabled: noteDisabled, logger: logger)
+        replayer = Replayer(store: store, clock: clock, ids: desk.deliveryIDs, bell: desk.bell, logger: logger)
+        let claims = Claims(store: store, clock: clock, keys: keys, roster: deliveryRoster, noteDisabled: noteDisabled)
         operations = RestOperations(
-            desk: desk, held: HeldOperations(desk, keep: keepHeld), outlook: outlook, keys: keyOperations,
+            desk: desk, claims: claims, held: HeldOperations(desk, keep: keepHeld), outlook: outlook, keys: keyOperations,
             backups: BackupOperations(desk, folder: settings.data),
             status: Self.status(settings, desk, appender, load, sweeper, since: clock.now()),
             isReady: { (try? await store.read { try $0.rows("SELECT 1 AS one") }) != nil })
@@ -133,7 +148,7 @@ package struct House: Sendable {
         let door = IngestServer(
             settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger, onBound: onIngestBound)
         return [
-            housekeeper, sweeper, notifier, Learning(learner: fieldLearner, logger: logger),
+            housekeeper, sweeper, notifier, Learning(learner: fieldLearner, logger: logger), dispatcher, replayer,
             Listener(setting: .admin, address: settings.admin) { try await admin.run() },
             Listener(setting: .ingest, address: settings.ingest) { try await door.run() },
         ]
@@ -143,6 +158,7 @@ package struct House: Sendable {
     package func close() async {
         appender.close()
         await housekeeper.flush()
+        await egress.close()
         do {
             try store.close()
         } catch {

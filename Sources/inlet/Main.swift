@@ -25,7 +25,8 @@ struct Inlet: AsyncParsableCommand {
             InitCommand.self, ServeCommand.self, StatusCommand.self, SignInCommand.self, MeCommand.self,
             OrganizationCommand.self, AccountCommand.self, InvitationCommand.self, WebhookCommand.self, TokenCommand.self,
             IntegrationCommand.self, ApplicationCommand.self, ResourceCommand.self, SecretVariableCommand.self,
-            EventCommand.self, CallCommand.self, HeldCommand.self, OutlookCommand.self, AuditCommand.self,
+            FlowCommand.self, DestinationCommand.self, DeliveryCommand.self, ReplayCommand.self,
+            EventCommand.self, ListenCommand.self, CallCommand.self, HeldCommand.self, OutlookCommand.self, AuditCommand.self,
             SessionCommand.self, PasswordCommand.self, SecondFactorCommand.self, KeysCommand.self, BackupCommand.self,
             RestoreCommand.self, RecoverCommand.self,
         ])

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Contract
+import Destinations
 import Domain
 import Foundation
 import Logging
@@ -15,7 +16,7 @@ import ServiceLifecycle
 package struct Notifier: Service {
     private let outlook: OutlookOperations
     private let url: String?
-    private let egress: EgressGuard
+    private let egress: Egress
     private let logger: Logger
     private static let pause = Duration.seconds(30)
     private static let warningsPerRound = 100
@@ -24,7 +25,7 @@ package struct Notifier: Service {
     /// - Parameters:
     ///   - url: where to, for organizations without an address of their own; `nil` posts nothing.
     ///   - egress: what stands between organizations' own addresses and the network the server is in.
-    init(_ outlook: OutlookOperations, url: String?, guardedBy egress: EgressGuard, logger: Logger) {
+    init(_ outlook: OutlookOperations, url: String?, egress: Egress, logger: Logger) {
         self.outlook = outlook
         self.url = url
         self.egress = egress
@@ -66,7 +67,7 @@ package struct Notifier: Service {
             for warning in warnings {
                 let status: Int
                 if let address {
-                    status = try await egress.post(try body(warning), to: address.url, headers: address.headers)
+                    status = try await egress.send(try outgoing(warning, to: address), for: organization.text).status
                 } else {
                     status = try await post(try body(warning), to: url ?? "")
                 }
@@ -76,7 +77,7 @@ package struct Notifier: Service {
         } catch {
             logger.warning(
                 "a warning could not be delivered",
-                metadata: ["organization": "\(organization.text)", "error": "\(redactor.redacted("\(error)"))"])
+                metadata: ["organization": "\(organization.text)", "error": "\(redactor.redacted(Self.words(for: error)))"])
         }
     }
 
@@ -95,6 +96,20 @@ package struct Notifier: Service {
     private struct NotTaken: Error, CustomStringConvertible {
         let status: Int
         var description: String { "the notification address answered \(status)" }
+    }
+
+    private func outgoing(_ warning: Warning, to address: OutlookOperations.Address) throws -> HTTPOutgoing {
+        guard let url = URL(string: address.url) else { throw Egress.Refused("the address is none") }
+        let headers = address.headers.filter { !$0.key.equalsIgnoringCase("content-type") }.map {
+            (name: $0.key, value: $0.value)
+        }
+        return HTTPOutgoing(
+            method: "POST", url: url, headers: headers + [(name: "Content-Type", value: "application/json")],
+            body: try body(warning), timeout: .seconds(15))
+    }
+
+    private static func words(for error: any Error) -> String {
+        (error as? NotTaken)?.description ?? (error as? SecretTemplateError).map { "\($0)" } ?? Egress.words(for: error)
     }
 
     private func body(_ warning: Warning) throws -> Data {

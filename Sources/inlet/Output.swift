@@ -18,6 +18,12 @@ enum Output {
         try write(Data((text + "\n").utf8))
     }
 
+    /// Text of several lines that came from outside.
+    static func lines(_ text: String) throws {
+        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        try self.text(lines.map { printable(String(Substring($0))) }.joined(separator: "\n"))
+    }
+
     /// Bytes as they are on standard output.
     static func write(_ bytes: Data) throws {
         do {

@@ -74,3 +74,39 @@ extension Change {
         self = word.number.map { .set(Value(clamping: $0)) } ?? .lift
     }
 }
+
+/// JSON on the command line: the text itself, or `@file` for what stands in a file. It goes to the server as it was written, so that
+/// its numbers stay exact.
+struct JSONText: ExpressibleByArgument {
+    private let argument: String
+
+    init(argument: String) {
+        self.argument = argument
+    }
+
+    func value() throws -> JSONValue {
+        guard argument.utf8.first == UInt8(ascii: "@") else { return .text(argument) }
+        let file = URL(fileURLWithPath: String(argument.dropFirst()))
+        guard let bytes = try? Data(contentsOf: file), let text = String(data: bytes, encoding: .utf8) else {
+            throw SettingsError(description: "\(file.path) cannot be read as text.")
+        }
+        return .text(text)
+    }
+}
+
+/// A field of a destination's settings on the command line: `name=value`.
+struct FieldPair: ExpressibleByArgument {
+    let name: String
+    let value: String
+
+    init?(argument: String) {
+        guard let equals = argument.firstIndex(of: "="), equals != argument.startIndex else { return nil }
+        name = String(argument[..<equals])
+        value = String(argument[argument.index(after: equals)...])
+    }
+
+    /// Settings as the server takes them. A name that is given again adds a line, as fields with several lines ask for.
+    static func settings(_ pairs: [FieldPair]) -> [String: String] {
+        Dictionary(pairs.map { ($0.name, $0.value) }) { $0 + "\n" + $1 }
+    }
+}
