@@ -53,9 +53,21 @@ FORMATS = {
     "search-text": strategies.text(LETTERS, min_size=1, max_size=50),
     "flow-filter": strategies.sampled_from(['{"path":"$.a","exists":true}', '{"not":{"header":"X-A","contains":"b"}}']),
     "variable-value": strategies.text(LETTERS, min_size=1, max_size=500),
+    "schedule": strategies.lists(
+        strategies.builds("{}{}".format, strategies.integers(0, 7), strategies.sampled_from(["", "s", "m", "h", "d"])), min_size=1, max_size=20,
+    ).map(",".join),
+    "order-key": strategies.from_regex(r"[A-Za-z-]{1,20}|\$\.[a-z]{1,5}", fullmatch=True),
+    "filter-text": strategies.just('{"any": [{"header": "X-A", "exists": true}, {"path": "$.a", "at_least": 1e2}]}'),
+    "template-text": strategies.just('{"order": "{{event.body.a[0]}}", "of": "{{event.id}}", "amount": 1e2}'),
 }
 for name, values in FORMATS.items():
     schemathesis.openapi.format(name, values)
+
+# What goes with each kind of destination. Nothing listens there, and Inlet may not connect to it either.
+ELSEWHERE = {"url": f"http://{LOOPBACK}:9/"}
+SETTINGS = {"log": {"file": "sent.jsonl"}, "listen": {}, "http": ELSEWHERE, "standard-webhooks": ELSEWHERE}
+
+FILTER_BYTES_MAX = 16_384
 
 # What `since` does not go with.
 SEARCHED = ["token", "from", "to", "header", "path", "text", "filter"]
@@ -93,14 +105,20 @@ class Fitting:
     """Turns what was generated into what can succeed, where no schema can say what that is. All exclusions, and why:
 
     - ids: a made-up one is never that of a thing that exists. Every other request gets a real one, new for each operation.
-    - accounts in a field or query, passwords, codes of links and of the app: what is not real is 400, so all are real.
+    - accounts and destinations in a field or query, passwords, codes of links and of the app: what is not real is 400, so all are real.
     - `confirm_name`, `credential` of an application: what is not real is 400, so these are real.
     - `after`: only the server makes a cursor, so none is sent.
     - `from` and `to` of an availability: most are too far apart.
     - `cause`: accepted calls have none, so `outcome` is left out beside it.
     - `value`: goes with a `path`, and `since` with no other search, so they are left out beside the rest.
     - `expires_at`: must lie ahead, for a management token at most a year.
+    - `wait_seconds`: goes with `since` alone and is 0, so that nothing waits; the same for claims.
+    - `settings`: a kind of destination has settings of its own, and the schema names none.
+    - `from` and `to` of a replay: most would begin after their end.
+    - names of flows and destinations: nothing else may have them, so each is new.
     - passwords in refused requests, too: wrong ones would be slowed down, and then nothing else is tested.
+    - names and ids where events go in refused requests, too: they would be refused for these alone.
+    - a `filter` in a query that is too long: of one-byte letters, for in an address of more than 80 KiB the HTTP parser reads nothing.
     - `force` at `/keys/{number}/retire`: it would end the token that the test itself presents.
     """
 
@@ -112,6 +130,8 @@ class Fitting:
         self.headers = {"Authorization": f"Bearer {server.info['management_token']}"}
         self.password = server.info["password"]
         self.things = {}
+        # How many names were made up.
+        self.names = 0
         # What each operation was answered.
         self.statuses = {}
 
@@ -119,7 +139,7 @@ class Fitting:
         things = self.existing(case.operation.label)
         if self.is_good(case, ParameterLocation.PATH) and self.is_chosen(case.path_parameters):
             thing = things.get(case.operation.path.split("/")[1])
-            real = {"id": thing, "name": thing, "activation": things.get("activations")}
+            real = {"id": thing, "name": thing, "activation": things.get("activations"), "number": things.get("attempts")}
             case.path_parameters = {name: real.get(name) or value for name, value in case.path_parameters.items()}
         if self.is_good(case, ParameterLocation.QUERY):
             left_out = {"after", "outcome"} if case.query.get("cause") else {"after"}
@@ -127,17 +147,22 @@ class Fitting:
                 left_out.add("value")
             if any(case.query.get(name) for name in SEARCHED):
                 left_out.add("since")
+            if "since" in left_out or not case.query.get("since"):
+                left_out.add("wait_seconds")
             query = {name: value for name, value in case.query.items() if name not in left_out}
-            real = dict.fromkeys(["owner", "actor"], things["accounts"])
+            real = dict.fromkeys(["owner", "actor"], things["accounts"]) | {"wait_seconds": "0"}
+            if case.operation.path == "/deliveries":
+                real |= {"destination": things["destinations"]} | ({"flow": things["flows"]} if self.is_chosen(query) else {})
             if case.operation.path.endswith("/availability"):
                 real |= {"from": hours_ago(3), "to": hours_ago(1)}
             case.query = query | {name: value for name, value in real.items() if query.get(name)}
+        elif len(str(case.query.get("filter", ""))) > FILTER_BYTES_MAX:
+            case.query = case.query | {"filter": "x" * (FILTER_BYTES_MAX + 1)}
         if self.is_good(case, ParameterLocation.BODY) and isinstance(case.body, dict):
             case.body = case.body | {
                 name: value for name, value in self.better(case, things).items() if case.body.get(name) is not None}
-        elif case.operation.path.startswith("/me/") and isinstance(case.body, dict):
-            passwords = [name for name in ["password", "new_password"] if isinstance(case.body.get(name), str)]
-            case.body = case.body | dict.fromkeys(passwords, self.password)
+        elif isinstance(case.body, dict):
+            case.body = case.body | self.right(case, things)
 
     def better(self, case, things):
         """What the fields of a body have to be instead, if they are there."""
@@ -149,6 +174,8 @@ class Fitting:
         }
         if self.is_chosen(case.body):
             values["webhook"] = things["webhooks"]
+        if self.is_sending(case.operation.path):
+            values["name"] = self.unused(case.body.get("name"))
         match case.operation.path:
             case "/sessions":
                 values |= {"login": "owner", "password": self.password} if self.is_chosen(case.body) else {}
@@ -158,9 +185,53 @@ class Fitting:
                 values["code"] = self.post(f"/accounts/{things['accounts']}/password-reset")["code"]
             case "/me/password" | "/me/second-factor" | "/me/second-factor/remove":
                 values |= {"password": self.password, "new_password": self.password}
+            case "/flows" | "/flows/{id}":
+                values["destinations"] = [things["destinations"]]
+            case "/flows/{id}/dry-run" if self.is_chosen(case.body):
+                values["event"] = things["events"]
+            case "/destinations":
+                kind = case.body.get("kind") if case.body.get("settings") is not None else "log"
+                values |= {"kind": kind, "settings": SETTINGS.get(kind)}
+            case "/destinations/{id}":
+                values["settings"] = SETTINGS["log"]
+            case "/destinations/{id}/claims":
+                values["wait_seconds"] = 0
+            case "/replays":
+                values |= {"from": hours_ago(3), "to": hours_ago(-1), "destination": things["destinations"]}
+                if self.is_chosen(case.body):
+                    values["flow"] = things["flows"]
             case "/me/second-factor/confirm":
                 values["code"] = time_code(self.post("/me/second-factor", {"password": self.password})["secret"])
         return values
+
+    def right(self, case, things):
+        """What stays right in a body that is wrong, lest it be refused for that alone."""
+        path, body = case.operation.path, case.body
+        texts = {name for name, value in body.items() if isinstance(value, str) and re.fullmatch("[^\0]+", value)}
+        if path.startswith("/me/"):
+            return dict.fromkeys(texts & {"password", "new_password"}, self.password)
+        if not self.is_sending(path):
+            return {}
+        values = {"webhook": things["webhooks"], "flow": things.get("flows"), "destination": things.get("destinations")}
+        if re.fullmatch("evt_[0-7][0-9a-hjkmnp-tv-z]{12}", str(body.get("event"))):
+            values["event"] = things["events"]
+        values = {name: value for name, value in values.items() if name in texts} | {"name": self.unused(body.get("name"))}
+        match body.get("destinations"):
+            case [str(reference)] if reference and "\0" not in reference:
+                values["destinations"] = [things.get("destinations")]
+        return {name: value for name, value in values.items() if body.get(name) is not None}
+
+    @staticmethod
+    def is_sending(path):
+        """Whether an operation is about where events go."""
+        return path.split("/")[1] in ("flows", "destinations", "deliveries", "replays") or path.endswith("/replay")
+
+    def unused(self, name):
+        """A name that nothing has yet, as good or bad as that one."""
+        if not isinstance(name, str) or not 0 < len(name.strip()) <= 90:
+            return name
+        self.names += 1
+        return f"{name} {self.names}"
 
     def post(self, path, body=None):
         return self.api.expect([201], "POST", BASE + path, body).json()
@@ -185,12 +256,13 @@ class Fitting:
             webhook = self.api.new_webhook(f"of {label}")
             account = self.person(f"ann{len(self.things)}@example.com")
             token = self.api.new_token("app", "a token", webhook)
+            flow = self.flow(label, webhook)
             bearer = {"Authorization": f"Bearer {token['secret']}", "Inlet-Context": '{"a":[1,null]}'}
             event = call_once(self.ingest_port, "POST", f"/in/{webhook}", b"{}", bearer).json()["id"]
             self.things[label] = {
                 "webhooks": webhook, "accounts": account, "tokens": token["id"], "events": event,
                 "other account": self.post("/accounts", {"kind": "service", "name": "Bot"})["id"],
-                **self.more(label, token["id"]), **self.reported(label),
+                **self.more(label, token["id"]), **self.reported(label), **flow, **self.sent(label, event, webhook, flow),
             }
         return self.things[label]
 
@@ -231,6 +303,42 @@ class Fitting:
                 variable = f"V{len(self.things)}"
                 self.api.expect([201], "PUT", f"{BASE}/secret-variables/{variable}", {"value": "x"})
                 return {"secret-variables": variable}
+        return {}
+
+    def flow(self, label, webhook):
+        """A destination and a flow to it, for the operations that are about where events go."""
+        if not self.is_sending(label):
+            return {}
+        match label:
+            case "POST /destinations/{id}/rotate" | "POST /destinations/{id}/reveal":
+                kind = "standard-webhooks"
+            case "POST /destinations/{id}/claims" | "POST /deliveries/{id}/cancel" | "POST /deliveries/{id}/attempts/{number}":
+                kind = "listen"
+            case _:
+                kind = "log"
+        # The names of a flow and a destination must do as their references in a path.
+        name = f"of {len(self.things)}"
+        destination = self.post("/destinations", {"name": name, "kind": kind, "settings": SETTINGS[kind]})["id"]
+        if label == "DELETE /destinations/{id}":
+            return {"destinations": destination}
+        flow = self.post("/flows", {"name": name, "webhook": webhook, "destinations": [destination]})["id"]
+        return {"destinations": destination, "flows": flow}
+
+    def sent(self, label, event, webhook, flow):
+        """What the operations need that are about deliveries and replays."""
+        match label.split("/")[1]:
+            case "deliveries":
+                things = {}
+                if label == "POST /deliveries/{id}/attempts/{number}":
+                    path = f"{BASE}/destinations/{flow['destinations']}/claims"
+                    [claim] = self.api.expect([200], "POST", path, {"lease_seconds": 300}).json()["items"]
+                    things["attempts"] = claim["attempt"]
+                # Only one that is settled can be sent again.
+                query = f"event={event}" + ("&state=delivered" if label.endswith("/retry") else "")
+                [delivery] = until(lambda: self.api.expect([200], "GET", f"{BASE}/deliveries?{query}").json()["items"])
+                return things | {"deliveries": delivery["id"]}
+            case "replays":
+                return {"replays": self.post("/replays", {"webhook": webhook, "rate_per_second": 1})["id"]}
         return {}
 
     def report(self, path, secret, body=None):

@@ -488,7 +488,7 @@ private struct ActsOfAll {
     /// Returns the kinds of act that were done, and reports those that did not leave exactly one entry.
     func run() async throws -> Set<AuditEntry.Action> {
         var done: Set<AuditEntry.Action> = []
-        for (action, act) in others + accounts + access + tokens + integrations + applications + keys {
+        for (action, act) in all {
             house.clock.advance(by: .seconds(31))
             let before = try await entries().first?.sequence ?? 0
             try await act()
@@ -497,6 +497,10 @@ private struct ActsOfAll {
             done.insert(action)
         }
         return done
+    }
+
+    private var all: [Act] {
+        others + accounts + access + tokens + integrations + applications + flows + deliveries + keys
     }
 
     private var others: [Act] {
@@ -621,6 +625,57 @@ private struct ActsOfAll {
             (.applicationReveal, { try await post("applications/shop/token/reveal", "{}") }),
             (.applicationDelete, { try await ask(.DELETE, "applications/shop", #"{"confirm_name":"shop"}"#) }),
         ]
+    }
+
+    private var flows: [Act] {
+        [
+            (
+                .destinationCreate,
+                {
+                    try await post(
+                        "destinations",
+                        #"{"name":"far","kind":"standard-webhooks","settings":{"url":"https://example.com/hook"}}"#)
+                }
+            ),
+            (.destinationEdit, { try await ask(.PATCH, "destinations/far", #"{"concurrency":2}"#) }),
+            (.destinationRotate, { try await post("destinations/far/rotate") }),
+            (.destinationReveal, { try await post("destinations/far/reveal", "{}") }),
+            (.destinationDisable, { try await post("destinations/far/disable") }),
+            (.flowCreate, { try await post("flows", #"{"name":"f","webhook":"w","destinations":["far"]}"#) }),
+            (.flowEdit, { try await ask(.PATCH, "flows/f", #"{"description":"d"}"#) }),
+            (.flowPause, { try await post("flows/f/pause") }),
+            (.flowResume, { try await post("flows/f/resume") }),
+        ]
+    }
+
+    private var deliveries: [Act] {
+        [
+            (.eventReplay, { try await post("events/\(try await lastEvent())/replay") }),
+            (.deliveryCancel, { try await post("deliveries/\(try await delivery())/cancel") }),
+            (.deliveryRetry, { try await post("deliveries/\(try await delivery())/retry") }),
+            (.replayStart, { try await post("replays", #"{"webhook":"w","rate_per_second":1}"#) }),
+            (
+                .replayCancel,
+                {
+                    let replay = try #require(try await house.client().replays().items.first)
+                    try await post("replays/\(replay.id)/cancel")
+                }
+            ),
+            (.flowArchive, { try await post("flows/f/archive") }),
+            (.destinationEnable, { try await post("destinations/far/enable") }),
+            (.destinationDelete, { try await ask(.DELETE, "destinations/far") }),
+        ]
+    }
+
+    // More than a replay of one event a second gets through before it is cancelled.
+    private func lastEvent() async throws -> String {
+        for _ in 0..<9 { _ = try await house.call(things.webhook, bearer: house.made.apiToken) }
+        return try #require(try await house.call(things.webhook, bearer: house.made.apiToken).event)
+    }
+
+    // The newest one.
+    private func delivery() async throws -> String {
+        try #require(try await house.client().deliveries().items.first).id
     }
 
     private var keys: [Act] {

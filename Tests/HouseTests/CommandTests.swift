@@ -57,6 +57,20 @@ import Testing
         "DELETE resources/:id": "resource delete", "GET resources/:id/availability": "resource availability",
         "GET secret-variables": "secret list", "PUT secret-variables/:id": "secret set",
         "DELETE secret-variables/:id": "secret delete",
+        "GET flows": "flow list", "POST flows": "flow create", "GET flows/:id": "flow show", "PATCH flows/:id": "flow edit",
+        "POST flows/:id/pause": "flow pause", "POST flows/:id/resume": "flow resume",
+        "POST flows/:id/archive": "flow archive", "POST flows/:id/dry-run": "flow dry-run",
+        "GET destination-kinds": "destination kinds", "GET destinations": "destination list",
+        "POST destinations": "destination create", "GET destinations/:id": "destination show",
+        "PATCH destinations/:id": "destination edit", "DELETE destinations/:id": "destination delete",
+        "POST destinations/:id/disable": "destination disable", "POST destinations/:id/enable": "destination enable",
+        "POST destinations/:id/rotate": "destination rotate", "POST destinations/:id/reveal": "destination reveal",
+        "POST destinations/:id/claims": "destination claim",
+        "GET deliveries": "delivery list", "GET deliveries/:id": "delivery show",
+        "POST deliveries/:id/retry": "delivery retry", "POST deliveries/:id/cancel": "delivery cancel",
+        "POST deliveries/:id/attempts/:number": "delivery settle", "POST events/:id/replay": "event replay",
+        "GET replays": "replay list", "POST replays": "replay start", "GET replays/:id": "replay show",
+        "POST replays/:id/cancel": "replay cancel",
     ]
 
     @Test func `N9 for everything that the REST API does there is a command`() {

@@ -236,9 +236,11 @@ private struct Stage {
 
     func requests(for route: Route) throws -> Request {
         let name = "\(route.method.rawValue) \(route.path)"
-        let known =
-            plain(name, route.path) ?? accountRequest(name) ?? personRequest(name) ?? tokenRequest(name)
-            ?? webhookRequest(name) ?? credentialRequest(name) ?? applicationRequest(name) ?? resourceRequest(name)
+        let groups = [
+            accountRequest, personRequest, tokenRequest, webhookRequest, credentialRequest, applicationRequest, resourceRequest,
+            flowRequest, destinationRequest, deliveryRequest,
+        ]
+        let known = plain(name, route.path) ?? groups.lazy.compactMap { $0(name) }.first
         guard let known else { throw UnknownRoute(description: "MatrixTests has no request for \(name); write one.") }
         return known
     }
@@ -250,7 +252,8 @@ private struct Stage {
             "GET events", "GET events/export", "GET calls", "GET calls/export", "GET held", "GET outlook", "GET warnings",
             "GET audit", "GET audit/export",
             "GET audit/verify", "GET audit/key", "GET status", "GET openapi.yaml", "GET keys", "POST keys/rotate",
-            "POST backup", "POST accounts/sweep", "GET credentials", "GET applications", "GET resources", "GET secret-variables":
+            "POST backup", "POST accounts/sweep", "GET credentials", "GET applications", "GET resources", "GET secret-variables",
+            "GET flows", "GET destinations", "GET destination-kinds", "GET deliveries", "GET replays":
             { _ in Asked(path) }
         case "GET events/:id": { _ in Asked("events/\(event)") }
         case "GET events/:id/body": { _ in Asked("events/\(event)/body") }
@@ -453,6 +456,77 @@ private struct Stage {
         }
     }
 
+    private func flowRequest(_ name: String) -> Request? {
+        switch name {
+        case "POST flows":
+            { _ in
+                let destination = try await destination("listen")
+                return Asked(
+                    "flows",
+                    #"{"name":"\#(fresh("new"))","webhook":"\#(house.made.webhook.text)","destinations":["\#(destination)"]}"#)
+            }
+        case "GET flows/:id": { _ in Asked("flows/\(try await flow().id)") }
+        case "PATCH flows/:id": { _ in Asked("flows/\(try await flow().id)", #"{"name":"\#(fresh("edited"))"}"#) }
+        case "POST flows/:id/pause": { _ in Asked("flows/\(try await flow().id)/pause") }
+        case "POST flows/:id/resume": { _ in Asked("flows/\(try await flow().id)/resume") }
+        case "POST flows/:id/archive": { _ in Asked("flows/\(try await flow().id)/archive") }
+        case "POST flows/:id/dry-run":
+            { _ in Asked("flows/\(try await flow().id)/dry-run", #"{"event":"\#(event)"}"#) }
+        default: nil
+        }
+    }
+
+    private func destinationRequest(_ name: String) -> Request? {
+        switch name {
+        case "POST destinations": { _ in Asked("destinations", #"{"name":"\#(fresh("new"))","kind":"listen"}"#) }
+        case "GET destinations/:id": { _ in Asked("destinations/\(try await destination("listen"))") }
+        case "PATCH destinations/:id":
+            { _ in Asked("destinations/\(try await destination("listen"))", #"{"concurrency":2}"#) }
+        case "DELETE destinations/:id": { _ in Asked("destinations/\(try await destination("listen"))") }
+        case "POST destinations/:id/disable": { _ in Asked("destinations/\(try await destination("listen"))/disable") }
+        case "POST destinations/:id/enable": { _ in Asked("destinations/\(try await destination("listen"))/enable") }
+        case "POST destinations/:id/rotate":
+            { _ in Asked("destinations/\(try await destination("standard-webhooks"))/rotate") }
+        case "POST destinations/:id/reveal":
+            { who in
+                Asked(
+                    "destinations/\(try await destination("standard-webhooks"))/reveal", proof(of: who),
+                    in: try await ownSession(of: who))
+            }
+        case "POST destinations/:id/claims": { _ in Asked("destinations/\(try await destination("listen"))/claims") }
+        default: nil
+        }
+    }
+
+    private func deliveryRequest(_ name: String) -> Request? {
+        switch name {
+        case "GET deliveries/:id": { _ in Asked("deliveries/\(try await delivery())") }
+        case "POST deliveries/:id/retry": { _ in Asked("deliveries/\(try await delivery())/retry") }
+        case "POST deliveries/:id/cancel": { _ in Asked("deliveries/\(try await delivery())/cancel") }
+        case "POST deliveries/:id/attempts/:number":
+            { _ in
+                let flow = try await flow()
+                let delivery = try await delivery(by: flow)
+                let claims = try await house.client().claimDeliveries(of: try #require(flow.destinations.first))
+                let claim = try #require(claims.first { $0.delivery == delivery })
+                return Asked("deliveries/\(delivery)/attempts/\(claim.attempt)", #"{"status":200}"#)
+            }
+        case "POST events/:id/replay":
+            { _ in
+                _ = try await flow()
+                return Asked("events/\(event)/replay")
+            }
+        case "POST replays":
+            { _ in
+                let flow = try await flow()
+                return Asked("replays", #"{"webhook":"\#(flow.webhook)","flow":"\#(flow.id)","dry_run":true}"#)
+            }
+        case "GET replays/:id": { _ in Asked("replays/\(try await replay())") }
+        case "POST replays/:id/cancel": { _ in Asked("replays/\(try await replay())/cancel") }
+        default: nil
+        }
+    }
+
     /// Where the permission alone does not say it.
     var specialRequests: [(method: String, path: String, what: String, request: Request)] {
         tokenSpecials + ownerSpecials + [
@@ -610,6 +684,34 @@ private struct Stage {
         let report = try await house.report(.hits, #"{"resource":"\#(name)","hits":1}"#, bearer: activation)
         #expect(report.status == 202)
         return name
+    }
+
+    private func destination(_ kind: String) async throws -> String {
+        let settings = kind == "listen" ? [:] : ["url": "https://example.com/hook"]
+        return try await house.client().createDestination(
+            NewDestination(name: fresh("target"), kind: kind, settings: settings)
+        ).id
+    }
+
+    private func flow() async throws -> FlowView {
+        try await house.client().createFlow(
+            NewFlow(
+                name: fresh("target"), webhook: house.made.webhook.text, destinations: [try await destination("listen")]))
+    }
+
+    // Of an event that was there before, so that each has one by its own flow alone that matters.
+    private func delivery(by flow: FlowView? = nil) async throws -> String {
+        let flow = if let flow { flow } else { try await self.flow() }
+        let deliveries = try await house.client().replayEvent(event)
+        return try #require(deliveries.first { $0.flow == flow.id }).id
+    }
+
+    private func replay() async throws -> String {
+        let flow = try await flow()
+        let replay = try await house.client().startReplay(NewReplay(webhook: flow.webhook, flow: flow.id))
+        // No more than a few may be under way.
+        _ = try await house.client().cancelReplay(replay.id)
+        return replay.id
     }
 
     private func serviceAccount(of who: Who) async throws -> String {

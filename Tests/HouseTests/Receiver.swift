@@ -1,27 +1,41 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// What a notification address is to Inlet: takes what is posted, or does not, and remembers it.
+/// What a notification address or a destination is to Inlet: takes what is sent, or does not, and remembers it.
 final class Receiver: Sendable {
     private let state = Mutex(State())
     private let port: Int
 
     private struct State {
         var status = 204
+        var headers: [(name: String, value: String)] = []
+        var text = ""
+        var judge: (@Sendable (Post) -> Int?)?
         var posts: [Post] = []
+        var isHolding = false
+        var held: [CheckedContinuation<Void, Never>] = []
+        var underWay = 0
+        var underWayMost = 0
     }
 
     /// What came.
     struct Post: Sendable {
+        let method: String
         let contentType: String?
         /// Path and query, as they were sent.
         let target: String
         /// By name in small letters.
         let headers: [String: String]
+        /// The names of all fields in small letters, also of those that came twice.
+        let names: [String]
         let body: Data
+
+        var text: String { String(decoding: body, as: UTF8.self) }
 
         /// The value of a field, as text.
         subscript(field: String) -> String? {
@@ -47,20 +61,60 @@ final class Receiver: Sendable {
 
     var posts: [Post] { state.withLock { $0.posts } }
 
+    /// Header fields of what it answers from now on.
+    var headers: [(name: String, value: String)] {
+        get { state.withLock { $0.headers } }
+        set { state.withLock { $0.headers = newValue } }
+    }
+
+    /// The body of what it answers from now on.
+    var text: String {
+        get { state.withLock { $0.text } }
+        set { state.withLock { $0.text = newValue } }
+    }
+
+    /// Says what single posts are answered with, where it says something.
+    func judge(_ judge: @escaping @Sendable (Post) -> Int?) {
+        state.withLock { $0.judge = judge }
+    }
+
+    /// How many posts wait for their answer.
+    var underWay: Int { state.withLock { $0.underWay } }
+
+    /// How many of them there were at most.
+    var underWayMost: Int { state.withLock { $0.underWayMost } }
+
+    /// Answers nothing from now on.
+    func hold() {
+        state.withLock { $0.isHolding = true }
+    }
+
+    /// Answers all again, and what waits first.
+    func release() {
+        let held = state.withLock { state in
+            state.isHolding = false
+            defer { state.held = [] }
+            return state.held
+        }
+        for continuation in held { continuation.resume() }
+    }
+
     /// Listens for as long as the body runs.
     static func open(body: (Receiver) async throws -> Void) async throws {
         let taker = Mutex<Receiver?>(nil)
         let router = Router()
         for path in ["hook", "hook/**"] as [RouterPath] {
-            router.post(path) { request, _ in
-                let bytes = try await request.body.collect(upTo: 1 << 20)
-                let receiver = taker.withLock { $0 }
-                let headers = request.headers.map { ($0.name.canonicalName, $0.value) }
-                receiver?.take(
-                    Post(
-                        contentType: request.headers[.contentType], target: request.uri.description,
-                        headers: Dictionary(headers) { first, _ in first }, body: Data(bytes.readableBytesView)))
-                return Response(status: .init(code: receiver?.status ?? 500))
+            for method in [.post, .put] as [HTTPRequest.Method] {
+                router.on(path, method: method) { request, _ in
+                    let bytes = try await request.body.collect(upTo: 1 << 20)
+                    let headers = request.headers.map { ($0.name.canonicalName, $0.value) }
+                    let answer = await taker.withLock { $0 }?.take(
+                        Post(
+                            method: request.method.rawValue, contentType: request.headers[.contentType],
+                            target: request.uri.description, headers: Dictionary(headers) { first, _ in first },
+                            names: headers.map(\.0), body: Data(bytes.readableBytesView)))
+                    return answer ?? Response(status: .internalServerError)
+                }
             }
         }
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
@@ -76,14 +130,37 @@ final class Receiver: Sendable {
         do {
             try await body(receiver)
         } catch {
+            receiver.release()
             await group.triggerGracefulShutdown()
             throw error
         }
+        receiver.release()
         await group.triggerGracefulShutdown()
         try await running.value
     }
 
-    private func take(_ post: Post) {
-        state.withLock { $0.posts.append(post) }
+    private func take(_ post: Post) async -> Response {
+        state.withLock { state in
+            state.posts.append(post)
+            state.underWay += 1
+            state.underWayMost = max(state.underWay, state.underWayMost)
+        }
+        await withCheckedContinuation { continuation in
+            let isFree = state.withLock { state in
+                if state.isHolding { state.held.append(continuation) }
+                return !state.isHolding
+            }
+            if isFree { continuation.resume() }
+        }
+        return state.withLock { state in
+            state.underWay -= 1
+            var headers = HTTPFields()
+            for (name, value) in state.headers {
+                if let name = HTTPField.Name(name) { headers[name] = value }
+            }
+            return Response(
+                status: .init(code: state.judge?(post) ?? state.status), headers: headers,
+                body: state.text.isEmpty ? .init() : .init(byteBuffer: ByteBuffer(string: state.text)))
+        }
     }
 }

@@ -97,10 +97,15 @@ final class TestHouse: Sendable {
         let house = try await House(
             settings: settings, store: store, keyRing: keyRing, clock: clock, logger: logger)
         let folder = settings.data
-        try await run(house, logger) { ingestPort, adminPort in
-            try await body(
-                TestHouse(
-                    house: house, made: made, clock: clock, folder: folder, ingestPort: ingestPort, adminPort: adminPort))
+        do {
+            try await run(house, logger) { ingestPort, adminPort in
+                try await body(
+                    TestHouse(
+                        house: house, made: made, clock: clock, folder: folder, ingestPort: ingestPort, adminPort: adminPort))
+            }
+        } catch {
+            await house.close()
+            throw error
         }
         await house.close()
         return TestHouse(house: house, made: made, clock: clock, folder: folder, ingestPort: 0, adminPort: 0)
