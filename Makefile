@@ -4,7 +4,7 @@ DATA ?= data
 CRASH_ROUNDS ?= 20
 # Every import stands in Package.swift, or the build fails.
 CHECKED = --explicit-target-dependency-import-check error
-RELEASE = swift build -c release --static-swift-stdlib $(CHECKED) --product inlet
+RELEASE = swift build -c release --static-swift-stdlib $(CHECKED) --product
 INLET = .build/release/inlet
 PYTHON = .venv/bin/python
 
@@ -21,7 +21,7 @@ run: release ## build what is missing and start Inlet on the folder $(DATA), rea
 release: ## build the release program, bin/inlet
 	@scripts/setup.sh build
 	@echo "==> Building the release (the first time takes 7 to 15 minutes, most of it dependencies)"
-	@$(RELEASE)
+	@$(RELEASE) inlet
 	@mkdir -p bin && ln -sf ../$(INLET) bin/inlet
 
 test: ## install what is missing and run all tests
@@ -30,10 +30,10 @@ test: ## install what is missing and run all tests
 
 lint: ## check how the code is laid out
 	@echo "==> Checking the layout of the code"
-	@swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	@swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 
 format: ## lay the code out
-	@swift format --in-place --parallel --recursive Package.swift Sources Tests
+	@swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
 unit: ## Swift tests: rules, storage, the whole server through real sockets
 	@echo "==> Building the tests (the first time takes 4 to 10 minutes, most of it dependencies)"
@@ -44,18 +44,23 @@ clients: ## real clients against the real program
 	@echo "==> Real clients"
 	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Clients
 
-crash: ## kill -9 under load, again and again
+crash: ## kill -9 under load and while delivering, again and again
 	@echo "==> kill -9 under load, $(CRASH_ROUNDS) times"
 	@$(PYTHON) Tests/Crash/crash.py --rounds $(CRASH_ROUNDS) --inlet .build/debug/inlet
+	@echo "==> kill -9 while delivering, $(CRASH_ROUNDS) times"
+	@$(PYTHON) Tests/Crash/deliver.py --rounds $(CRASH_ROUNDS) --inlet .build/debug/inlet
 
-torture: release ## 200 kills, and power cuts on an ext4 loop mount (needs root)
+torture: release ## 200 kills under load, 100 while delivering, and power cuts on an ext4 loop mount (needs root)
 	@scripts/setup.sh test
 	@$(PYTHON) Tests/Crash/crash.py --rounds 200 --inlet $(INLET)
+	@$(PYTHON) Tests/Crash/deliver.py --rounds 100 --inlet $(INLET)
 	@$(PYTHON) Tests/Crash/powercut.py --inlet $(INLET)
 
-bench: release ## load beside nginx, webhook and FastAPI, a month of reports, and a search; writes Benchmarks/results
+bench: release ## load beside nginx, webhook and FastAPI, deliveries, a month of reports, and a search; writes Benchmarks/results
 	@Benchmarks/setup.sh
+	@$(RELEASE) bare-client
 	@python3 Benchmarks/bench.py --inlet $(INLET)
+	@python3 Benchmarks/deliver.py --inlet $(INLET)
 	@python3 Benchmarks/hits.py --inlet $(INLET)
 	@python3 Benchmarks/search.py --inlet $(INLET)
 

@@ -19,13 +19,13 @@ if ((major < 6 || (major == 6 && minor < 2))); then
 fi
 
 packages=(libsqlite3-dev libargon2-dev)
-if [[ ${1:-build} == test ]]; then packages+=(python3 python3-venv curl faketime); fi
+if [[ ${1:-build} == test ]]; then packages+=(python3 python3-venv curl openssl faketime); fi
 
 missing=()
 for package in "${packages[@]}"; do
     case $package in
-        # Another python3 or curl than Debian's serves as well.
-        python3 | curl) command -v "$package" >/dev/null || missing+=("$package") ;;
+        # Another python3, curl or openssl than Debian's serves as well.
+        python3 | curl | openssl) command -v "$package" >/dev/null || missing+=("$package") ;;
         python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=("$package") ;;
         *) dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package") ;;
     esac
