@@ -185,8 +185,8 @@ package actor Dispatcher: Service {
     private func openLines(at now: Timestamp, _ freed: [ID<Destination>: Int]) -> [DueLook] {
         let running = running - freed.values.reduce(0, +)
         guard running < Self.runningMax else { return [] }
-        // Destinations that hang must not take all places: an organization has half of them at most, and the last quarter is for
-        // destinations that have none.
+        // Destinations that hang must not take all places. An organization has half of them at most; the second half of those, and the
+        // last quarter of all, is for destinations that have none.
         let isScarce = running >= Self.runningMax / 4 * 3
         let destinations = roster.destinations
         let runningOf = destinations.reduce(into: [ID<Organization>: Int]()) { counts, entry in
@@ -204,6 +204,7 @@ package actor Dispatcher: Service {
             guard let due = back > 0 ? now : line.nextDue, due <= now else { return nil }
             line.refill(destination.ratePerSecond, at: now)
             lines[destination.id] = line
+            let isScarce = isScarce || runningOf[destination.organization, default: 0] >= Self.runningMax / 4
             let load = DestinationLoad(
                 destination: destination.id, passage: line.breaker.passage(at: now), running: line.running - back,
                 concurrency: isScarce ? 1 : destination.concurrency,
@@ -293,26 +294,26 @@ package actor Dispatcher: Service {
     // What was under way when the server ended before: nobody knows what became of it, so it is tried again. Who came for a delivery
     // still has it until the lease is over.
     private func recover() async {
-        await takeBack { [roster] table, limit in
-            try table.running(leasedBefore: nil, limit: limit).filter { delivery in
-                !(roster.destination(delivery.destination).flatMap { AllKinds.kind(named: $0.destination.kind)?.isPulled }
-                    ?? false)
+        await takeBack { [roster] table in
+            try table.running(leasedBefore: nil, limit: .max).filter { delivery in
+                let destination = roster.destination(delivery.destination)?.destination
+                return !(destination.flatMap { AllKinds.kind(named: $0.kind)?.isPulled } ?? false)
             }
         }
     }
 
-    private func takeBack(_ find: @escaping @Sendable (DeliveryTable, Int) throws -> [Delivery]) async {
+    private func takeBack(_ find: @escaping @Sendable (DeliveryTable) throws -> [Delivery]) async {
         do {
-            while true {
+            var left = try await store.read { try find(DeliveryTable($0)) }[...]
+            while !left.isEmpty {
                 let now = clock.now()
-                let left = try await store.write { [roster, noteDisabled] transaction in
+                let some = Array(left.prefix(Self.perRound))
+                try await store.write { [roster, noteDisabled] transaction in
                     var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
-                    let left = try find(DeliveryTable(transaction.connection), Self.perRound)
-                    for delivery in left { try settlement.reclaim(delivery) }
-                    return left
+                    for delivery in some { try settlement.reclaim(delivery) }
                 }
-                bell.ring(for: left.map(\.destination))
-                guard left.count == Self.perRound else { return }
+                bell.ring(for: some.map(\.destination))
+                left = left.dropFirst(some.count)
             }
         } catch {
             logger.error("what was under way could not be taken up again", metadata: ["error": "\(error)"])
@@ -324,8 +325,7 @@ package actor Dispatcher: Service {
         var round = 0
         while !stopSign.isUp, !Task.isCancelled {
             let now = clock.now()
-            let isLate = (try? await store.read { try !DeliveryTable($0).running(leasedBefore: now, limit: 1).isEmpty }) ?? false
-            if isLate { await takeBack { try $0.running(leasedBefore: now, limit: $1) } }
+            await takeBack { try $0.running(leasedBefore: now, limit: 10_000) }
             let current = roster.revision
             if current != revision || round.isMultiple(of: Self.tidyRounds) {
                 do {

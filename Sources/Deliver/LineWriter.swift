@@ -7,8 +7,8 @@ package final class LineWriter: Sendable {
     private let folder: URL
     private let files = Mutex<[String: FileHandle]>([:])
     // Apart from each other and from everybody else's threads: whoever reads our standard output may stop doing so.
-    private let outputQueue = DispatchQueue(label: "inlet.lines.output")
-    private let filesQueue = DispatchQueue(label: "inlet.lines.files")
+    private let outputQueue = DispatchQueue(label: "inlet.lines.output", qos: .utility)
+    private let filesQueue = DispatchQueue(label: "inlet.lines.files", qos: .utility)
 
     private static let filesMax = 64
 

@@ -75,15 +75,16 @@ struct Settlement {
         }
     }
 
-    /// Takes back a delivery whose attempt nobody will tell of any more.
+    /// Takes back a delivery whose attempt nobody will tell of any more, unless somebody just did.
     mutating func reclaim(_ delivery: Delivery) throws {
         let table = DeliveryTable(transaction.connection)
+        let decision = decision(on: delivery, after: .interrupted, at: now)
+        guard let settled = try? delivery.settled(attempt: delivery.attempts, as: decision, at: now),
+            try table.update(roster.placed(settled, at: now), heldBy: delivery.attempts)
+        else { return }
         if let last = try table.attempt(delivery.attempts, of: delivery.id), last.outcome == .running {
             try table.update(last.finished(.interrupted, at: now, milliseconds: nil))
         }
-        let decision = decision(on: delivery, after: .interrupted, at: now)
-        guard let next = try? delivery.settled(attempt: delivery.attempts, as: decision, at: now) else { return }
-        try table.update(roster.placed(next, at: now))
     }
 
     /// Writes down how long destinations have done nothing but fail, and disables those that did so for too long.

@@ -1,4 +1,3 @@
-import Dispatch
 import Domain
 import Foundation
 import Synchronization
@@ -13,12 +12,13 @@ final class NameLookups: Sendable {
     private static let addressTime = Duration.seconds(30)
     private static let failureTime = Duration.seconds(5)
     private static let namesMax = 4_096
-    private static let queue = DispatchQueue(label: "inlet.lookups", attributes: .concurrent)
+    private static let threadsMax = 256
 
     private struct State {
         var known: [String: (result: Result<IPAddress, Egress.Refused>, until: ContinuousClock.Instant)] = [:]
         var waiting: [String: [Int: CheckedContinuation<IPAddress, any Error>]] = [:]
         var lastNumber = 0
+        var threads = 0
     }
 
     /// - Parameter allowed: networks that are reached although they are not public.
@@ -51,12 +51,19 @@ final class NameLookups: Sendable {
             if Task.isCancelled { return .answer(.failure(CancellationError())) }
             if let known = state.known[name], known.until > .now { return .answer(known.result.mapError { $0 }) }
             let isFirst = state.waiting[name] == nil
+            if isFirst {
+                guard state.threads < Self.threadsMax else {
+                    return .answer(.failure(Egress.Refused("too many names are being looked up")))
+                }
+                state.threads += 1
+            }
             state.waiting[name, default: [:]][number] = continuation
             return isFirst ? .look : .wait
         }
         switch next {
         case .answer(let result): continuation.resume(with: result)
-        case .look: Self.queue.async { [self] in tell(name, lookUp(name)) }
+        // Threads of their own: names whose servers do not answer must not hold up all that the others are for.
+        case .look: Thread.detachNewThread { [self] in tell(name, lookUp(name)) }
         case .wait: break
         }
     }
@@ -66,6 +73,7 @@ final class NameLookups: Sendable {
             if state.known.count >= Self.namesMax { state.known = [:] }
             let time = (try? result.get()) == nil ? Self.failureTime : Self.addressTime
             state.known[name] = (result, .now + time)
+            state.threads -= 1
             return state.waiting.removeValue(forKey: name) ?? [:]
         }
         for continuation in waiting.values { continuation.resume(with: result.mapError { $0 }) }

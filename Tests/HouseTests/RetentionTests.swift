@@ -25,9 +25,8 @@ import Testing
             #expect(try await events(house) == [young, old])
 
             house.clock.advance(by: .milliseconds(2))
-            let report = try await house.house.retention.run()
+            try await house.house.retention.run()
 
-            #expect(report.events == 1 && report.bodyBytes == 3)
             #expect(try await events(house) == [young])
             #expect(try await house.api(.GET, "events/\(old)").status == 404)
             #expect(try await house.api(.GET, "events/\(old)/body").status == 404)
@@ -64,9 +63,8 @@ import Testing
             var ids: [String] = []
             for _ in 0..<5 { ids.append(try await post(String(repeating: "x", count: 10), house, small.id)) }
 
-            let report = try await house.house.retention.run()
+            try await house.house.retention.run()
 
-            #expect(report.events == 3 && report.bodyBytes == 30)
             #expect(try await events(house, webhook: "small") == [ids[4], ids[3]])
             #expect(try await events(house, webhook: "example") == [other])
             #expect(try await house.house.retention.run().events == 0)
@@ -89,11 +87,12 @@ import Testing
         try await TestHouse.open { house async throws in
             try await fill(house, 4_000, bytes: 2_000)
             house.clock.advance(by: .days(31))
-            async let report = house.house.retention.run()
+            async let dropping = house.house.retention.run()
             var ids: [String] = []
             for number in 0..<20 { ids.append(try await post("\(number)", house)) }
 
-            #expect(try await report.events == 4_000)
+            // How many it was is not asked: the first sweep of the house may be at it too.
+            _ = try await dropping
             #expect(try await events(house) == ids.reversed())
         }
     }
