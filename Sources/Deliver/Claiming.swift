@@ -9,9 +9,11 @@ struct DueLook: Sendable {
     /// The look begins behind this key.
     let lastKey: String
 
-    // How many keys of a destination that goes in order are looked at at once, and how soon the next ones are.
-    private static let keysPerLook = 1_000
-    private static let pause = Interval(microseconds: 100_000)
+    /// How many keys of a destination that goes in order are looked at at once.
+    var keysPerLook = 1_000
+
+    // How soon the next keys are looked at, if nothing was due among these.
+    private static let pause = Interval.seconds(1)
 
     /// What is due at one destination.
     struct Found: Sendable {
@@ -41,34 +43,34 @@ struct DueLook: Sendable {
 
     // Of each key only the oldest may go; and the next look begins with other keys, so that each gets its turn.
     private func findInOrder(at now: Timestamp, _ room: Int, _ table: DeliveryTable, _ found: inout Found) throws {
-        var heads = try table.heads(of: load.destination, behind: lastKey, limit: Self.keysPerLook)
-        let isRound = heads.count < Self.keysPerLook
-        if isRound, !lastKey.isEmpty {
+        var heads = try table.heads(of: load.destination, behind: lastKey, limit: keysPerLook)
+        if heads.count < keysPerLook, !lastKey.isEmpty {
             let seen = Set(heads.map(\.id))
-            heads += try table.heads(of: load.destination, behind: "", limit: Self.keysPerLook - heads.count)
+            heads += try table.heads(of: load.destination, behind: "", limit: keysPerLook - heads.count)
                 .filter { !seen.contains($0.id) }
         }
+        let isRound = heads.count < keysPerLook
         found.isKeyless = heads.isEmpty
-        var isLeft = false
-        for head in heads where head.state == .due {
-            if head.dueAt > now {
-                found.nextDue = min(found.nextDue ?? head.dueAt, head.dueAt)
-            } else if head.attempts == 0, found.first.count < room {
-                found.first.append(head)
-                found.lastKey = head.orderKey
-            } else if head.attempts > 0, found.again.count < room {
-                found.again.append(head)
-                found.lastKey = head.orderKey
-            } else {
-                isLeft = true
-            }
-        }
-        if isLeft { found.nextDue = now }
+        let due = heads.filter { $0.state == .due }
+        let ready = due.filter { $0.dueAt <= now }
+        let next = due.lazy.filter { $0.dueAt > now }.map(\.dueAt).min()
+        if let next { found.nextDue = min(found.nextDue ?? next, next) }
+        // Beside what goes in no order, each in its turn.
+        let before = found.count
+        found.first = Self.oldest(found.first + ready.filter { $0.attempts == 0 }, room)
+        found.again = Self.oldest(found.again + ready.filter { $0.attempts > 0 }, room)
+        if found.count < before + ready.count { found.nextDue = now }
+        let chosen = Set((found.first + found.again).map(\.id))
+        found.lastKey = ready.last { chosen.contains($0.id) }?.orderKey
         guard !isRound else { return }
         // There are more keys than one look takes; the others come soon.
         found.lastKey = found.lastKey ?? heads.last?.orderKey
         let soon = now.adding(found.count == 0 ? Self.pause : Interval(microseconds: 1_000))
         found.nextDue = min(found.nextDue ?? soon, soon)
+    }
+
+    private static func oldest(_ deliveries: [Delivery], _ count: Int) -> [Delivery] {
+        Array(deliveries.sorted { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }.prefix(count))
     }
 }
 

@@ -47,7 +47,8 @@ package struct Claims: Sendable {
         let end = ContinuousClock.now + Self.timeMax
         while handed.count < limit, bytes < Self.bytesMax, ContinuousClock.now < end {
             // Large bodies one by one, so that no more is claimed than fits into an answer.
-            let room = bytes == 0 ? min(Self.perStep, limit - handed.count) : 1
+            let areSmall = !handed.isEmpty && bytes / Int64(handed.count) <= MemoryGate.small
+            let room = areSmall ? min(Self.perStep, limit - handed.count) : 1
             let claimed: [ClaimedDelivery]
             switch try await step(at: destination, room, lease, behind: key) {
             case .claimed(let some): claimed = some

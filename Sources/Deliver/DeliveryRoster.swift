@@ -23,6 +23,14 @@ package final class DeliveryRoster: CredentialObserver {
         state.withLock { $0.gone }
     }
 
+    /// Takes note of those ways that are no more.
+    func noteGone(among ways: [DeliveryTable.Way]) {
+        for way in ways {
+            let stands = self.way(way.flow, way.destination)
+            if stands.flow == nil || stands.destination == nil { state.withLock { _ = $0.gone.insert(way) } }
+        }
+    }
+
     /// Forgets a way that is no more, for nothing is open on it.
     func forget(_ way: DeliveryTable.Way) {
         state.withLock { _ = $0.gone.remove(way) }

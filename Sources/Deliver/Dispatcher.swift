@@ -66,7 +66,7 @@ package actor Dispatcher: Service {
         self.bell = bell
         self.noteDisabled = noteDisabled
         self.logger = logger
-        tidier = Tidier(store: store, clock: clock, roster: roster)
+        tidier = Tidier(store: store, clock: clock, roster: roster, stopSign: stopSign)
         runner = AttemptRunner(store: store, keys: keys, clock: clock, egress: egress, lines: lines, roster: roster)
     }
 
@@ -125,11 +125,16 @@ package actor Dispatcher: Service {
                 for one in settling { try settlement.settle(one) }
                 try settlement.note(failures)
                 let claiming = Claiming(roster, transaction, at: now)
-                return (settlement.disabled, try chosen.compactMap { try claiming.begin($0, lease: Self.lease) })
+                // The roster hears of what was disabled only after the commit.
+                let open = chosen.filter { !settlement.disabled.contains($0.destination) }
+                return (settlement.disabled, try open.compactMap { try claiming.begin($0, lease: Self.lease) })
             }
             finished.removeFirst(settling.count)
             note(found, plan, at: now)
             note(settling, failures, disabled, at: now)
+            // What was not begun after all made way for the next of its key.
+            let begun = Set(claims.map(\.delivery.id))
+            for one in chosen where !begun.contains(one.id) { lines[one.destination]?.nextDue = now }
             begin(claims, at: now)
             return Round(claims: claims, isIdle: settling.isEmpty && chosen.isEmpty)
         } catch {
@@ -153,8 +158,10 @@ package actor Dispatcher: Service {
         let now = clock.now()
         // What is held up by its rate goes on as soon as that allows.
         if roster.destinations.contains(where: { entry in
-            entry.destination.ratePerSecond != nil && entry.destination.state.isActive
-                && lines[entry.destination.id]?.nextDue.map { $0 <= now } ?? false
+            guard entry.destination.ratePerSecond != nil, entry.destination.state.isActive,
+                AllKinds.kind(named: entry.destination.kind)?.isPulled == false, let line = lines[entry.destination.id]
+            else { return false }
+            return line.breaker.passage(at: now) != .shut && line.nextDue.map { $0 <= now } ?? false
         }) {
             return Self.rateRest
         }
@@ -323,6 +330,7 @@ package actor Dispatcher: Service {
     private func keepTidy() async {
         var revision: Int?
         var round = 0
+        if let due = try? await store.read({ try DeliveryTable($0).waysDue() }) { roster.noteGone(among: due) }
         while !stopSign.isUp, !Task.isCancelled {
             let now = clock.now()
             await takeBack { try $0.running(leasedBefore: now, limit: 10_000) }
@@ -335,6 +343,8 @@ package actor Dispatcher: Service {
                     logger.error("deliveries could not be put in their places", metadata: ["error": "\(error)"])
                 }
             }
+            // A look at each now and then costs little, whatever rang or did not.
+            if round.isMultiple(of: Self.tidyRounds) { bell.ring() }
             round += 1
             await roster.changes.wait(atMost: Self.tidyPause)
         }

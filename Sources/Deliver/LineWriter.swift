@@ -21,13 +21,35 @@ package final class LineWriter: Sendable {
     /// - Throws: what the file system has to say.
     func write(_ line: String, to file: String?) async throws {
         let data = Data((line + "\n").utf8)
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            (file == nil ? outputQueue : filesQueue).async { [self] in
-                continuation.resume(
-                    with: Result {
-                        try (file.map(handle) ?? FileHandle.standardOutput).write(contentsOf: data)
-                    })
+        let answer = OneAnswer()
+        // Whoever reads our standard output may have stopped; then the thread stays behind, and nobody waits for it.
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                answer.wait(continuation)
+                if Task.isCancelled { answer.give(.failure(CancellationError())) }
+                (file == nil ? outputQueue : filesQueue).async { [self] in
+                    answer.give(Result { try (file.map(handle) ?? FileHandle.standardOutput).write(contentsOf: data) })
+                }
             }
+        } onCancel: {
+            answer.give(.failure(CancellationError()))
+        }
+    }
+
+    /// Resumes who waits once, whoever answers first.
+    private final class OneAnswer: Sendable {
+        private let waiting = Mutex<CheckedContinuation<Void, any Error>?>(nil)
+
+        func wait(_ continuation: CheckedContinuation<Void, any Error>) {
+            waiting.withLock { $0 = continuation }
+        }
+
+        func give(_ result: Result<Void, any Error>) {
+            let continuation = waiting.withLock { waiting in
+                defer { waiting = nil }
+                return waiting
+            }
+            continuation?.resume(with: result)
         }
     }
 

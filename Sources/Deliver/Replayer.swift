@@ -50,7 +50,13 @@ package actor Replayer: Service {
             credits = credits.filter { known.contains($0.key) }
             for replay in running {
                 let credit = credit(of: replay)
-                if credit >= 1 { try await step(replay, upTo: min(Int(credit), Self.perStep)) }
+                guard credit >= 1 else { continue }
+                do {
+                    try await step(replay, upTo: min(Int(credit), Self.perStep))
+                } catch {
+                    // The others go on.
+                    logger.error("a replay does not go on", metadata: ["replay": "\(replay.id.text)", "error": "\(error)"])
+                }
             }
         } catch {
             logger.error("replays do not go on", metadata: ["error": "\(error)"])

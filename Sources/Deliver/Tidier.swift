@@ -9,6 +9,7 @@ struct Tidier: Sendable {
     let store: Store
     let clock: any WallClock
     let roster: DeliveryRoster
+    let stopSign: StopSign
     private static let perStep = 500
 
     /// - Returns: the destinations that have something due now.
@@ -28,6 +29,8 @@ struct Tidier: Sendable {
         for way in roster.gone {
             try await inSteps { try $0.due(at: way.destination, in: way.flow, limit: $1) }
             roster.forget(way)
+            // In order, the next of a key may be another flow's.
+            moved.insert(way.destination)
         }
         return moved
     }
@@ -48,21 +51,24 @@ struct Tidier: Sendable {
     private func inSteps(
         _ find: @escaping @Sendable (DeliveryTable, Int) throws -> [Delivery]
     ) async throws {
-        while true {
+        while !Task.isCancelled, !stopSign.isUp {
+            let found = try await store.read { try find(DeliveryTable($0), Self.perStep) }
+            guard !found.isEmpty else { return }
             let count = try await store.write { [roster, clock] transaction in
                 let table = DeliveryTable(transaction.connection)
                 let now = clock.now()
-                let found = try find(table, Self.perStep)
                 var count = 0
                 for delivery in found {
-                    let placed = roster.placed(delivery, at: now)
-                    guard placed != delivery else { continue }
+                    // It may have gone on since it was looked for.
+                    guard let current = try table.findAnywhere(delivery.id) else { continue }
+                    let placed = roster.placed(current, at: now)
+                    guard placed != current else { continue }
                     try table.update(placed)
                     count += 1
                 }
                 return count
             }
-            guard count == Self.perStep else { return }
+            guard count > 0, found.count == Self.perStep else { return }
         }
     }
 }

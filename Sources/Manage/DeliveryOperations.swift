@@ -78,7 +78,7 @@ package struct DeliveryOperations: Sendable {
     ///
     /// - Throws: ``OperationError/conflict(code:_:)`` `not_open`.
     package func cancel(_ id: String, _ actor: Actor) async throws -> Delivery {
-        try await desk.act(actor, .changeFlows) { act in
+        let cancelled = try await desk.act(actor, .changeFlows) { act in
             let delivery = try Self.find(id, in: act.organization, act.connection)
             guard let cancelled = try? delivery.cancelled(.byHand, at: act.now) else {
                 throw OperationError.conflict(
@@ -88,6 +88,9 @@ package struct DeliveryOperations: Sendable {
             try act.record(.deliveryCancel, delivery.id.text)
             return cancelled
         }
+        // In order, the next of its key may go.
+        desk.bell.ring(for: [cancelled.destination])
+        return cancelled
     }
 
     /// Says what became of a claim: either a status or an error.

@@ -1,3 +1,4 @@
+import Deliver
 import Domain
 import Storage
 
@@ -52,6 +53,8 @@ package struct Retention: Sendable {
                 return step
             }
             guard !dropped.isEmpty else { return }
+            // What was dropped may have been before another in order.
+            desk.bell.ring()
             let bodyBytes = dropped.reduce(0) { $0 + $1.bodyBytes }
             report.events += dropped.count
             report.bodyBytes += bodyBytes

@@ -159,6 +159,17 @@ package struct DeliveryTable {
             "flow = \(way.flow) AND destination = \(way.destination) AND state = 'waiting'", order: "id", limit: limit)
     }
 
+    /// Every way on which something is due.
+    package func waysDue() throws(StorageError) -> [Way] {
+        try connection.rows(
+            """
+            SELECT destination, flow FROM deliveries WHERE state = 'due' AND order_key IS NULL
+            UNION SELECT destination, flow FROM deliveries
+            WHERE state = 'due' AND order_key IS NOT NULL AND state IN ('waiting', 'due', 'running')
+            """
+        ).map { row throws(StorageError) in Way(flow: try row.id("flow"), destination: try row.id("destination")) }
+    }
+
     /// Every way on which something waits.
     package func waysWaiting() throws(StorageError) -> [Way] {
         try connection.rows("SELECT DISTINCT destination, flow FROM deliveries WHERE state = 'waiting'").map {
@@ -191,7 +202,7 @@ package struct DeliveryTable {
         try deliveries(
             """
             event = \(event) AND id = (SELECT max(later.id) FROM deliveries AS later WHERE later.event = \(event)
-                AND later.flow = deliveries.flow AND later.destination = deliveries.destination)
+                AND later.flow = deliveries.flow AND +later.destination = deliveries.destination)
             """, order: "id", limit: .max)
     }
 
