@@ -46,6 +46,8 @@ struct ListenCommand: AsyncParsableCommand {
                 source: webhook.map { .webhook($0) } ?? .destination(destination ?? ""), clock: SystemClock(), place: place,
                 say: { [json = options.json] in try $0.show(asJSON: json) })
             defer { sayHowToGoOn(place) }
+            // Before it says that it is at work.
+            try await loop.takePlace()
             try await listen(loop)
         }
     }

@@ -54,12 +54,16 @@ struct ListenLoop: Sendable {
 
     // MARK: The events of a webhook
 
+    /// Finds out where to begin; what comes after this is handed over.
+    func takePlace() async throws {
+        guard case .webhook(let webhook) = source, place.since == nil else { return }
+        let newest = try await client.events(webhook: webhook, limit: 1).items.first
+        // Ids ascend, so the first one there can be stands before all.
+        place.since = newest?.id ?? "evt_0000000000000"
+    }
+
     private func follow(_ webhook: String) async throws {
-        if place.since == nil {
-            let newest = try await client.events(webhook: webhook, limit: 1).items.first
-            // Ids ascend, so the first one there can be stands before all.
-            place.since = newest?.id ?? "evt_0000000000000"
-        }
+        try await takePlace()
         var isFirst = true
         while let since = place.since {
             let start = ContinuousClock.now
