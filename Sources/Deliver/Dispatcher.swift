@@ -66,7 +66,7 @@ package actor Dispatcher: Service {
         self.bell = bell
         self.noteDisabled = noteDisabled
         self.logger = logger
-        tidier = Tidier(store: store, clock: clock, roster: roster, stopSign: stopSign)
+        tidier = Tidier(store: store, clock: clock, roster: roster, stopSign: stopSign, bell: bell)
         runner = AttemptRunner(store: store, keys: keys, clock: clock, egress: egress, lines: lines, roster: roster)
     }
 

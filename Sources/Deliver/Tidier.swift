@@ -10,6 +10,7 @@ struct Tidier: Sendable {
     let clock: any WallClock
     let roster: DeliveryRoster
     let stopSign: StopSign
+    let bell: DeliveryBell
     private static let perStep = 500
 
     /// - Returns: the destinations that have something due now.
@@ -68,6 +69,8 @@ struct Tidier: Sendable {
                 }
                 return count
             }
+            // What was moved need not wait for what is still to be.
+            if count > 0 { bell.ring(for: Set(found.map(\.destination))) }
             guard count > 0, found.count == Self.perStep else { return }
         }
     }
