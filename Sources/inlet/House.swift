@@ -166,6 +166,9 @@ package struct House: Sendable {
         }
     }
 
+    /// Whether the sweep of the start is over, after which no other runs for an hour.
+    package var hasSwept: Bool { sweeper.hasSwept }
+
     private static func status(
         _ settings: Settings, _ desk: Desk, _ appender: Appender, _ load: IngestLoad, _ sweeper: Sweeper,
         since start: Timestamp
@@ -227,6 +230,7 @@ private final class Sweeper: Service {
     private let clock: any WallClock
     private let logger: Logger
     private let reason = Mutex<SweepGuard.Reason?>(nil)
+    private let swept = Atomic(false)
 
     init(sweep: Sweep, clock: any WallClock, logger: Logger) {
         self.sweep = sweep
@@ -237,6 +241,9 @@ private final class Sweeper: Service {
     /// Why idle accounts were left active at the last sweep.
     var held: String? { reason.withLock { $0?.rawValue } }
 
+    /// Whether a sweep was made since the start, whatever came of it.
+    var hasSwept: Bool { swept.load(ordering: .acquiring) }
+
     func run() async throws {
         try? await cancelWhenGracefulShutdown { [self] in
             var wall = clock.now()
@@ -245,6 +252,7 @@ private final class Sweeper: Service {
                 let nextWall = clock.now()
                 let nextSteady = SuspendingClock.now
                 await round(nextWall.since(wall), steady.duration(to: nextSteady))
+                swept.store(true, ordering: .releasing)
                 (wall, steady) = (nextWall, nextSteady)
                 try await Task.sleep(for: .seconds(3600))
             }
