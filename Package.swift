@@ -28,6 +28,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -91,14 +92,12 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        // 5: the wire types of the REST API, shared by server and SDK
+        // 5: the wire types of the REST API, shared by server and SDK; what both faces of the admin listener share
         .target(name: "Contract", swiftSettings: strict),
-
-        // 6: faces
         .target(
-            name: "RestAPI",
+            name: "WebSupport",
             dependencies: [
-                "Contract", "Deliver", "Destinations", "Domain", "Manage",
+                "Contract", "Deliver", "Domain", "Manage",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -106,7 +105,39 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            swiftSettings: strict),
+
+        // 6: faces
+        .target(
+            name: "RestAPI",
+            dependencies: [
+                "Contract", "Deliver", "Destinations", "Domain", "Manage", "Storage", "WebSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             resources: [.embedInCode("openapi.yaml")],
+            swiftSettings: strict),
+        // of its own, for a change of code is not to compile the files anew
+        .target(
+            name: "ConsoleFiles",
+            resources: [.embedInCode("Templates"), .embedInCode("Assets"), .embedInCode("Words")],
+            swiftSettings: strict),
+        .target(
+            name: "Console",
+            dependencies: [
+                "ConsoleFiles", "Destinations", "Domain", "Manage", "Storage", "WebSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: strict),
         .target(
             name: "Client",
@@ -123,8 +154,8 @@ let package = Package(
         .executableTarget(
             name: "inlet",
             dependencies: [
-                "AuthMethods", "Client", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage", "RestAPI",
-                "Storage",
+                "AuthMethods", "Client", "Console", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage",
+                "RestAPI", "Storage", "WebSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),

@@ -302,6 +302,12 @@ package final class SignIn: Sendable {
             device: device)
     }
 
+    /// What a page of a session has to carry in its forms; `nil` for a text that is no session's secret.
+    package static func csrfToken(ofSession text: String) -> String? {
+        guard let secret = Secret(text.utf8), secret.kind == .session else { return nil }
+        return csrfToken(secret)
+    }
+
     private static func csrfToken(_ secret: Secret) -> String {
         secret.derived(for: "inlet/csrf/v1")
     }

@@ -3,6 +3,7 @@ import Domain
 import HTTPTypes
 import Manage
 import Storage
+import WebSupport
 
 enum AccountRoutes {
     static let list: [Route] = records + acts + links

@@ -2,6 +2,7 @@ import Contract
 import Domain
 import HTTPTypes
 import Manage
+import WebSupport
 
 enum ApplicationRoutes {
     static let list: [Route] = records + acts

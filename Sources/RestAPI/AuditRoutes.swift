@@ -3,6 +3,7 @@ import Domain
 import HTTPTypes
 import Manage
 import Storage
+import WebSupport
 
 enum AuditRoutes {
     static let list: [Route] = [

@@ -4,6 +4,7 @@ import Destinations
 import Domain
 import HTTPTypes
 import Manage
+import WebSupport
 
 enum DestinationRoutes {
     static let list: [Route] = records + acts

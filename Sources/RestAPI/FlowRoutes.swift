@@ -5,6 +5,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Manage
+import WebSupport
 
 enum FlowRoutes {
     static let list: [Route] = records + acts

@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Manage
+import WebSupport
 
 enum InstallationRoutes {
     static let list: [Route] = [

@@ -4,6 +4,7 @@ import Domain
 import Foundation
 import HTTPTypes
 import Manage
+import WebSupport
 
 /// One line of the contents page: where, with which right, and what happens.
 package struct Route: Sendable {
@@ -18,17 +19,17 @@ package struct Route: Sendable {
     /// What is written down when the actor lacks the permission; is given the `:id` of the path.
     let noteRefusal: NoteRefusal?
 
-    typealias NoteRefusal = @Sendable (String, Actor, RestOperations) async throws -> Void
+    typealias NoteRefusal = @Sendable (String, Actor, Operations) async throws -> Void
 
     enum Handler: Sendable {
-        case known(@Sendable (RestRequest, RestOperations) async throws -> RestAnswer)
-        case open(@Sendable (OpenRequest, RestOperations) async throws -> RestAnswer)
+        case known(@Sendable (RestRequest, Operations) async throws -> RestAnswer)
+        case open(@Sendable (OpenRequest, Operations) async throws -> RestAnswer)
     }
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Permission, query: Set<String> = [],
         noteRefusal: NoteRefusal? = nil,
-        _ handler: @escaping @Sendable (RestRequest, RestOperations) async throws -> RestAnswer
+        _ handler: @escaping @Sendable (RestRequest, Operations) async throws -> RestAnswer
     ) {
         self.method = method
         self.path = path
@@ -41,7 +42,7 @@ package struct Route: Sendable {
     /// Makes a line for an address that proves in another way than by a token or session who asks.
     init(
         open method: HTTPRequest.Method, _ path: String,
-        _ handler: @escaping @Sendable (OpenRequest, RestOperations) async throws -> RestAnswer
+        _ handler: @escaping @Sendable (OpenRequest, Operations) async throws -> RestAnswer
     ) {
         self.method = method
         self.path = path
@@ -59,72 +60,6 @@ package enum AllRoutes {
         + EventRoutes.list + HeldRoutes.list + OutlookRoutes.list + AuditRoutes.list + InstallationRoutes.list
         + IntegrationRoutes.list + ApplicationRoutes.list + ResourceRoutes.list + SecretVariableRoutes.list
         + FlowRoutes.list + DestinationRoutes.list + DeliveryRoutes.list
-}
-
-/// The operations the routes call.
-package struct RestOperations: Sendable {
-    let signIn: SignIn
-    let organization: OrganizationOperations
-    let accounts: AccountOperations
-    let person: PersonOperations
-    let webhooks: WebhookOperations
-    let tokens: TokenOperations
-    let events: EventOperations
-    let fields: FieldOperations
-    let held: HeldOperations
-    let outlook: OutlookOperations
-    let audit: AuditOperations
-    let integrations: IntegrationOperations
-    let applications: ApplicationOperations
-    let resources: ResourceOperations
-    let variables: SecretVariableOperations
-    let flows: FlowOperations
-    let destinations: DestinationOperations
-    let deliveries: DeliveryOperations
-    let replays: ReplayOperations
-    let keys: KeyOperations
-    let backups: BackupOperations
-    let status: @Sendable () -> StatusView
-    let isReady: @Sendable () async -> Bool
-    private let clock: any WallClock
-
-    /// The time of day.
-    var now: Timestamp { clock.now() }
-
-    /// - Parameters:
-    ///   - claims: hands out deliveries to those who come for them.
-    ///   - status: how the server is, from those who know.
-    ///   - isReady: whether the store answers.
-    package init(
-        desk: Desk, claims: Claims, held: HeldOperations, outlook: OutlookOperations, keys: KeyOperations,
-        backups: BackupOperations,
-        status: @escaping @Sendable () -> StatusView, isReady: @escaping @Sendable () async -> Bool
-    ) {
-        clock = desk.clock
-        signIn = SignIn(desk)
-        organization = OrganizationOperations(desk)
-        accounts = AccountOperations(desk)
-        person = PersonOperations(desk)
-        webhooks = WebhookOperations(desk)
-        tokens = TokenOperations(desk)
-        events = EventOperations(desk)
-        fields = FieldOperations(desk)
-        audit = AuditOperations(desk)
-        integrations = IntegrationOperations(desk)
-        applications = ApplicationOperations(desk)
-        resources = ResourceOperations(desk)
-        variables = SecretVariableOperations(desk)
-        flows = FlowOperations(desk)
-        destinations = DestinationOperations(desk, claims: claims)
-        deliveries = DeliveryOperations(desk, claims: claims)
-        replays = ReplayOperations(desk)
-        self.held = held
-        self.outlook = outlook
-        self.keys = keys
-        self.backups = backups
-        self.status = status
-        self.isReady = isReady
-    }
 }
 
 /// A request whose sender need not be known.

@@ -3,6 +3,7 @@ import Domain
 import HTTPTypes
 import Manage
 import Storage
+import WebSupport
 
 enum SecretVariableRoutes {
     static let list: [Route] = [

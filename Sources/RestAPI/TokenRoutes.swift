@@ -4,6 +4,7 @@ import Foundation
 import HTTPTypes
 import Manage
 import Storage
+import WebSupport
 
 enum TokenRoutes {
     static let list: [Route] = records + acts

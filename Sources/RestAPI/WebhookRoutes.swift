@@ -2,6 +2,7 @@ import Contract
 import Domain
 import HTTPTypes
 import Manage
+import WebSupport
 
 enum WebhookRoutes {
     static let list: [Route] = [

@@ -1,3 +1,4 @@
+import Console
 import Contract
 import Deliver
 import Destinations
@@ -12,6 +13,7 @@ import RestAPI
 import ServiceLifecycle
 import Storage
 import Synchronization
+import WebSupport
 
 /// The assembled server: every room, joined once.
 package struct House: Sendable {
@@ -25,12 +27,14 @@ package struct House: Sendable {
     package let fieldLearner: FieldLearner
     package let notifier: Notifier
     package let dispatcher: Dispatcher
-    package let operations: RestOperations
+    package let operations: Operations
     private let load: IngestLoad
     private let appender: Appender
     private let sweeper: Sweeper
     private let replayer: Replayer
     private let egress: Egress
+    private let console: ConsoleFace
+    private let ownCall: OwnCall
     private let logger: Logger
     private let clock: any WallClock
 
@@ -126,11 +130,15 @@ package struct House: Sendable {
             lines: LineWriter(folder: settings.data.appendingPathComponent("logs")), noteDisabled: noteDisabled, logger: logger)
         replayer = Replayer(store: store, clock: clock, ids: desk.deliveryIDs, bell: desk.bell, logger: logger)
         let claims = Claims(store: store, clock: clock, keys: keys, roster: deliveryRoster, noteDisabled: noteDisabled)
-        operations = RestOperations(
+        operations = Operations(
             desk: desk, claims: claims, held: HeldOperations(desk, keep: keepHeld), outlook: outlook, keys: keyOperations,
             backups: BackupOperations(desk, folder: settings.data),
             status: Self.status(settings, desk, appender, load, sweeper, since: clock.now()),
             isReady: { (try? await store.read { try $0.rows("SELECT 1 AS one") }) != nil })
+        ownCall = OwnCall(host: settings.ingest.host)
+        console = try ConsoleFace(
+            operations: operations, version: inletVersion, trustedProxies: settings.trustedProxies, logger: logger,
+            call: { [ownCall] in await ownCall.send(to: $0, secret: $1, body: $2) })
     }
 
     /// Everything that runs, in the order of starting; stopping goes the other way: callers first, the store last.
@@ -142,11 +150,17 @@ package struct House: Sendable {
             bodyBytesMax: settings.bodyBytesMax, connectionsMax: settings.connectionsMax)
         ingest.drainTime = .seconds(20)
         ingest.trustedProxies = settings.trustedProxies
-        let admin = RestServer(
-            operations: operations, logger: logger, version: inletVersion, trustedProxies: settings.trustedProxies
+        let admin = AdminServer(
+            faces: [
+                RestFace(operations: operations, logger: logger, trustedProxies: settings.trustedProxies), console,
+            ], isReady: operations.isReady, logger: logger
         ).application(host: settings.admin.host, port: settings.admin.port, onBound: onAdminBound)
         let door = IngestServer(
-            settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger, onBound: onIngestBound)
+            settings: ingest, pipeline: pipeline, load: load, clock: clock, logger: logger,
+            onBound: { [ownCall] port in
+                ownCall.noteBound(port)
+                onIngestBound(port)
+            })
         return [
             housekeeper, sweeper, notifier, Learning(learner: fieldLearner, logger: logger), dispatcher, replayer,
             Listener(setting: .admin, address: settings.admin) { try await admin.run() },

@@ -3,11 +3,11 @@ import Domain
 import Foundation
 import Logging
 import Manage
-import RestAPI
 import ServiceLifecycle
 import Storage
 import Synchronization
 import UnixSignals
+import WebSupport
 
 /// `inlet serve`: the server, in the foreground.
 struct ServeCommand: AsyncParsableCommand {
@@ -191,7 +191,7 @@ enum Log {
 /// How many files and connections the system lets the process have.
 enum OpenFiles {
     // For the admin listener, the database and what else is open beside callers' connections.
-    private static let reserve = 200 + RestServer.connectionsMax
+    private static let reserve = 200 + AdminServer.connectionsMax
 
     /// Raises the bound as far as the system allows without asking anybody, and takes fewer connections if that is not enough.
     static func raiseBound(for settings: inout Settings, _ logger: Logger) {

@@ -1,0 +1,57 @@
+import Foundation
+
+/// The fields of a form or a query, as a browser sends them (WHATWG URL, application/x-www-form-urlencoded).
+struct Form: Sendable {
+    private var values: [String: [String]] = [:]
+    /// All of it, in the order it came.
+    private(set) var pairs: [(name: String, value: String)] = []
+
+    init() {}
+
+    /// - Parameter text: URL-encoded pairs; what cannot be read is left out.
+    init(_ text: String) {
+        // A plus is a blank in forms alone.
+        let plain = text.replacing("+", with: "%20")
+        for pair in plain.utf8.split(separator: UInt8(ascii: "&")) {
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = parts.first.flatMap(Self.decoded), name.utf8.count <= 100 else { continue }
+            let value = parts.count == 2 ? Self.decoded(parts[1]) ?? "" : ""
+            values[name, default: []].append(value)
+            pairs.append((name, value))
+        }
+    }
+
+    /// A name or value as it stands in a query.
+    static func encoded(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: unreserved) ?? ""
+    }
+
+    // RFC 3986, section 2.3.
+    private static let unreserved = CharacterSet(
+        charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+    private static func decoded(_ bytes: Substring.UTF8View) -> String? {
+        String(Substring(bytes)).removingPercentEncoding
+    }
+
+    /// The first value of a field, without line ends of Windows; `nil` if the field is missing or empty.
+    subscript(_ name: String) -> String? {
+        guard let text = values[name]?.first, !text.isEmpty else { return nil }
+        return text.replacing("\r\n", with: "\n")
+    }
+
+    /// All values of a field, those of ticked boxes for example.
+    func all(_ name: String) -> [String] { values[name] ?? [] }
+
+    /// Whether the field was sent, empty or not.
+    func has(_ name: String) -> Bool { values[name] != nil }
+
+    /// Whether a box was ticked.
+    func isTicked(_ name: String) -> Bool { values[name]?.contains { !$0.isEmpty } ?? false }
+
+    /// A field that may be empty.
+    func text(_ name: String) -> String { self[name] ?? "" }
+
+    /// Whether any of it holds U+0000, which nothing of ours may.
+    var holdsNUL: Bool { values.values.contains { $0.contains { $0.utf8.contains(0) } } }
+}

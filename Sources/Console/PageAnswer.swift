@@ -1,0 +1,80 @@
+import Domain
+import Foundation
+import HTTPTypes
+import ServiceLifecycle
+
+/// What goes back to the browser.
+struct PageAnswer: Sendable {
+    var status = 200
+    var headers: [(HTTPField.Name, String)] = []
+    let body: Body
+
+    enum Body: Sendable {
+        case html(String)
+        case bytes(Data)
+        /// Piece by piece as they come.
+        case pieces(AsyncThrowingStream<Data, any Error>)
+    }
+
+    /// Sends the browser on to another page, by GET.
+    ///
+    /// - Parameters:
+    ///   - path: of ours, with a leading `/`.
+    ///   - done: the key below `done.` of what that page says happened.
+    static func go(to path: String, done: String? = nil) -> PageAnswer {
+        var place = path
+        if let done {
+            let end = place.firstIndex(of: "#") ?? place.endIndex
+            place.insert(contentsOf: (place[..<end].contains("?") ? "&" : "?") + "done=\(done)", at: end)
+        }
+        return PageAnswer(status: 303, headers: [(.location, place)], body: .html(""))
+    }
+
+    /// Hands over a file to be kept.
+    static func file(_ bytes: Data, type: String, name: String) -> PageAnswer {
+        PageAnswer(
+            headers: [(.contentType, type), (.contentDisposition, "attachment; filename=\"\(name)\"")], body: .bytes(bytes))
+    }
+
+    /// Server-sent events (WHATWG HTML, section 9.2).
+    static func events(_ events: AsyncThrowingStream<ServerEvent, any Error>) -> PageAnswer {
+        let (stream, out) = AsyncThrowingStream.makeStream(of: Data.self)
+        let task = Task {
+            do {
+                // Whoever follows is not to keep the server from stopping.
+                try await cancelWhenGracefulShutdown {
+                    for try await event in events { out.yield(event.bytes) }
+                }
+                out.finish()
+            } catch {
+                out.finish(throwing: error)
+            }
+        }
+        out.onTermination = { _ in task.cancel() }
+        return PageAnswer(headers: [(.contentType, "text/event-stream")], body: .pieces(stream))
+    }
+}
+
+/// One message of a stream to a page.
+enum ServerEvent: Sendable {
+    /// A piece of HTML; `id` is where a browser that was cut off goes on.
+    case html(String, id: String? = nil)
+    /// Nothing more will come.
+    case done
+    /// Keeps the connection.
+    case stillHere
+
+    var bytes: Data {
+        switch self {
+        case .html(let html, let id):
+            let lines = html.split(whereSeparator: \.isNewline).map { "data: \($0)\n" }.joined()
+            return Data(((id.map { "id: \($0)\n" } ?? "") + lines + "\n").utf8)
+        case .done: return Data("event: done\ndata:\n\n".utf8)
+        case .stillHere: return Data(": still here\n\n".utf8)
+        }
+    }
+}
+
+extension HTTPField.Name {
+    static let contentDisposition = Self("Content-Disposition") ?? .contentType
+}

@@ -1,0 +1,31 @@
+extension ConsoleFiles {
+    /// Every file by its name; written by `scripts/console-files.py`.
+    static let all: [String: @Sendable () -> [UInt8]] = [
+        "badge.mustache": { PackageResources.badge_mustache },
+        "bare-error.mustache": { PackageResources.bare_error_mustache },
+        "bare.mustache": { PackageResources.bare_mustache },
+        "code.mustache": { PackageResources.code_mustache },
+        "confirm.mustache": { PackageResources.confirm_mustache },
+        "console.css": { PackageResources.console_css },
+        "copy.js": { PackageResources.copy_js },
+        "empty.mustache": { PackageResources.empty_mustache },
+        "en.json": { PackageResources.en_json },
+        "error.mustache": { PackageResources.error_mustache },
+        "errors.mustache": { PackageResources.errors_mustache },
+        "favicon.svg": { PackageResources.favicon_svg },
+        "field-notes.mustache": { PackageResources.field_notes_mustache },
+        "field.mustache": { PackageResources.field_mustache },
+        "home.mustache": { PackageResources.home_mustache },
+        "icons.svg": { PackageResources.icons_svg },
+        "impact.mustache": { PackageResources.impact_mustache },
+        "layout.mustache": { PackageResources.layout_mustache },
+        "link.js": { PackageResources.link_js },
+        "live.js": { PackageResources.live_js },
+        "nl.json": { PackageResources.nl_json },
+        "pager.mustache": { PackageResources.pager_mustache },
+        "pt-BR.json": { PackageResources.pt_BR_json },
+        "sign-in.mustache": { PackageResources.sign_in_mustache },
+        "time.mustache": { PackageResources.time_mustache },
+        "webhook-list.mustache": { PackageResources.webhook_list_mustache },
+    ]
+}
