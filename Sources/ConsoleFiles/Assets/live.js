@@ -76,7 +76,6 @@ class LiveList {
     const word = this.isPaused ? resume : pause;
     const text = this.held.length ? `${word} (${this.held.length})` : word;
     (this.toggle.querySelector("span") ?? this.toggle).textContent = text;
-    this.toggle.setAttribute("aria-pressed", String(this.isPaused));
   }
 
   show(state) {
