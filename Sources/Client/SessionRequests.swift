@@ -29,6 +29,9 @@ extension InletClient {
     /// Who asks, where, and what they may do.
     public func me() async throws -> MeView { try await get("me") }
 
+    /// Changes the actor's own name and language; what the edit leaves out stays.
+    public func editMe(_ edit: MeEdit) async throws -> MeView { try await send(.PATCH, "me", edit) }
+
     /// Chooses a password by a one-time link. Needs no token.
     public func setPassword(_ password: NewPassword) async throws {
         try await perform(.POST, "passwords", password)

@@ -23,17 +23,53 @@ package struct PersonOperations: Sendable {
         package let organization: Organization
         package let permissions: [Permission]
         package let places: [Place]
+
+        /// What the person reads: the own choice, else what the organization speaks (D13).
+        package var language: Language { member.account.language ?? organization.language }
     }
 
     package func me(_ actor: Actor) async throws -> Me {
         try await desk.look(actor, .useOwnAccount) { connection in
-            guard let member = try AccountTable(connection).find(actor.account, in: actor.organization),
-                let organization = try OrganizationTable(connection).find(actor.organization)
-            else { throw OperationError.notFound("account") }
-            return Me(
-                member: member, organization: organization, permissions: actor.permissions,
-                places: try Self.places(of: actor.account, connection))
+            try Self.me(actor, connection)
         }
+    }
+
+    /// Changes the actor's own name, everywhere, and language (D13); `nil` leaves one as it is.
+    ///
+    /// - Parameter language: an inner `nil` is for the language of whatever organization the person acts in.
+    package func changeOwn(name: String? = nil, language: Language?? = nil, _ actor: Actor) async throws -> Me {
+        let name = try name.map { try Label.name($0) }
+        return try await desk.act(actor, .useOwnAccount) { act in
+            let table = AccountTable(act.connection)
+            let before = try Self.me(act.actor, act.connection)
+            var details: [String: String] = [:]
+            if let name, name != before.member.account.name {
+                try table.rename(act.actor.account, to: name)
+                details["name"] = name.text
+            }
+            if let language, language != before.member.account.language {
+                try table.setLanguage(of: act.actor.account, to: language)
+                details["language"] = language?.rawValue ?? "none"
+            }
+            guard !details.isEmpty else { return before }
+            // It holds in all organizations of the person, so each one's log says it.
+            for place in before.places {
+                let isHere = place.organization.id == act.organization
+                try act.desk.record(
+                    .accountEdit, act.actor.account.text, details, in: place.organization.id, by: act.actor.account,
+                    with: isHere ? act.actor.token : nil, at: act.now, act.connection)
+            }
+            return try Self.me(act.actor, act.connection)
+        }
+    }
+
+    private static func me(_ actor: Actor, _ connection: any Connection) throws -> Me {
+        guard let member = try AccountTable(connection).find(actor.account, in: actor.organization),
+            let organization = try OrganizationTable(connection).find(actor.organization)
+        else { throw OperationError.notFound("account") }
+        return Me(
+            member: member, organization: organization, permissions: actor.permissions,
+            places: try places(of: actor.account, connection))
     }
 
     /// The organizations a person belongs to.

@@ -50,6 +50,17 @@ enum PersonRoutes {
         Route(.get, "me", .useOwnAccount) { request, operations in
             try .json(MeView(try await operations.person.me(request.actor)))
         },
+        Route(.patch, "me", .useOwnAccount) { request, operations in
+            let edit = try request.decode(MeEdit.self, fields: ["name", "language"])
+            let language: Language?? =
+                switch edit.language {
+                case .keep: nil
+                case .set(let tag): .some(try word(tag, field: "language"))
+                case .lift: .some(nil)
+                }
+            return try .json(
+                MeView(try await operations.person.changeOwn(name: edit.name, language: language, request.actor)))
+        },
         Route(.post, "me/password", .useOwnAccount) { request, operations in
             let asked = try request.decode(PasswordChange.self, fields: ["password", "new_password"])
             try await operations.person.changePassword(asked.password, to: asked.newPassword, request.actor)
@@ -98,6 +109,7 @@ extension MeView {
             me.member.membership.state.isActive ? rule.lapse(afterActivityAt: me.member.membership.lastActivityAt) : nil
         self.init(
             account: AccountView(me.member, lapsesAt: lapsesAt), organization: OrganizationView(me.organization),
-            permissions: me.permissions.map(\.rawValue), organizations: me.places.map(OrganizationSummaryView.init))
+            permissions: me.permissions.map(\.rawValue), organizations: me.places.map(OrganizationSummaryView.init),
+            language: me.language.rawValue)
     }
 }

@@ -21,7 +21,7 @@ import Testing
         // The command line acts in another organization by signing in there.
         "POST sessions": "sign-in", "POST sessions/current/organization": nil, "POST passwords": "password set",
         "GET sessions": "session list", "DELETE sessions/current": "session end", "DELETE sessions/:id": "session end",
-        "GET me": "me", "POST me/password": "password change", "POST me/second-factor": "second-factor enable",
+        "GET me": "me show", "PATCH me": "me edit", "POST me/password": "password change", "POST me/second-factor": "second-factor enable",
         "POST me/second-factor/confirm": "second-factor confirm", "POST me/second-factor/remove": "second-factor remove",
         "GET webhooks": "webhook list", "POST webhooks": "webhook create", "GET webhooks/:id": "webhook show",
         "PATCH webhooks/:id": "webhook edit", "GET webhooks/:id/fields": "webhook fields",

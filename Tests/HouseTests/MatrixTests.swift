@@ -8,6 +8,7 @@ import Manage
 import NIOCore
 import NIOHTTP1
 import RestAPI
+import Storage
 import Testing
 
 /// Who may do what. Everybody asks for everything, by a real request with a valid body for a target made for it, and the answers
@@ -322,6 +323,7 @@ private struct Stage {
                     "sessions/current/organization", #"{"organization":"\#(home.text)"}"#,
                     in: try await ownSession(of: who))
             }
+        case "PATCH me": { _ in Asked("me", #"{"language":"nl"}"#) }
         case "POST me/password":
             { who in
                 let password = people[who]?.password ?? ""
