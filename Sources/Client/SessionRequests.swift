@@ -37,6 +37,11 @@ extension InletClient {
         try await perform(.POST, "passwords", password)
     }
 
+    /// Sets up a new installation by the one-time link of its first start. Needs no token.
+    public func setUp(_ asked: NewSetUp) async throws {
+        try await perform(.POST, "set-up", asked)
+    }
+
     /// Changes the actor's password; the other sessions end.
     public func changePassword(_ change: PasswordChange) async throws {
         try await perform(.POST, "me/password", change)

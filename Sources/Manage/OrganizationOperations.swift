@@ -66,7 +66,7 @@ package struct OrganizationOperations: Sendable {
             act.transaction.announce(.membership(organization.id, act.actor.account))
             try act.record(.organizationCreate, organization.id.text, ["name": name.text])
             // Who made the links administers one organization, and they would now open two.
-            try CredentialTable(act.connection).dropPasswordLinks(of: act.actor.account)
+            try CredentialTable(act.connection).dropIssuedPasswordLinks(of: act.actor.account)
             // The new organization's own log begins with it.
             let owner = Actor(organization: organization.id, account: act.actor.account, role: .owner, token: nil)
             let there = Act(desk: act.desk, actor: owner, transaction: act.transaction, now: act.now)

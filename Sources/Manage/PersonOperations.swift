@@ -5,7 +5,7 @@ import Storage
 
 /// What a person does about the own account: password, second factor, sessions, memberships.
 package struct PersonOperations: Sendable {
-    private let desk: Desk
+    let desk: Desk
 
     package init(_ desk: Desk) {
         self.desk = desk
@@ -110,10 +110,7 @@ package struct PersonOperations: Sendable {
     package func setPassword(_ password: String, by code: String) async throws {
         let wrong = OperationError.invalid(
             field: "code", "is no one-time code that is open. It works once, for three days; ask for a new one.")
-        guard let secret = Secret(code.trimmingCharacters(in: .whitespacesAndNewlines).utf8), secret.kind == .oneTime else {
-            throw wrong
-        }
-        let digests = desk.keys.digests(of: secret)
+        let digests = try digests(of: code, orThrow: wrong)
         let now = desk.clock.now()
         let login = try await desk.read { connection -> String? in
             guard let link = try Self.link(digests, now, connection), link.purpose != .membership else { throw wrong }
@@ -217,10 +214,7 @@ package struct PersonOperations: Sendable {
     /// Makes the actor, who is somewhere else already, a member by a one-time link.
     package func acceptInvitation(code: String, _ actor: Actor) async throws -> Membership {
         let wrong = OperationError.invalid(field: "code", "is no open invitation for your account. Ask for a new one.")
-        guard let secret = Secret(code.trimmingCharacters(in: .whitespacesAndNewlines).utf8), secret.kind == .oneTime else {
-            throw wrong
-        }
-        let digests = desk.keys.digests(of: secret)
+        let digests = try digests(of: code, orThrow: wrong)
         return try await desk.act(actor, .useOwnAccount) { act in
             guard let link = try Self.link(digests, act.now, act.connection), link.purpose == .membership,
                 link.account == act.actor.account, let role = link.role
@@ -228,7 +222,7 @@ package struct PersonOperations: Sendable {
             let table = AccountTable(act.connection)
             try CredentialTable(act.connection).drop(link)
             // Who made them administers one organization, and they would now open two.
-            try CredentialTable(act.connection).dropPasswordLinks(of: link.account)
+            try CredentialTable(act.connection).dropIssuedPasswordLinks(of: link.account)
             let membership = Membership(
                 organization: link.organization, account: link.account, role: role, state: .active, activeSince: act.now)
             switch try table.find(link.account, in: link.organization)?.membership.state {
@@ -247,7 +241,14 @@ package struct PersonOperations: Sendable {
 
     // MARK: Helpers of the above
 
-    private static func link(
+    func digests(of code: String, orThrow wrong: OperationError) throws(OperationError) -> [KeyedDigest] {
+        guard let secret = Secret(code.trimmingCharacters(in: .whitespacesAndNewlines).utf8), secret.kind == .oneTime else {
+            throw wrong
+        }
+        return desk.keys.digests(of: secret)
+    }
+
+    static func link(
         _ digests: [KeyedDigest], _ now: Timestamp, _ connection: any Connection
     ) throws -> OneTimeLink? {
         for keyed in digests {

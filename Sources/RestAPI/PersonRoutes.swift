@@ -22,6 +22,17 @@ enum PersonRoutes {
             try await operations.person.setPassword(asked.password, by: asked.code)
             return .nothing
         },
+        Route(open: .post, "set-up") { request, operations in
+            let asked = try request.decode(
+                NewSetUp.self, fields: ["code", "password", "name", "login", "organization_name", "language"])
+            try await operations.person.setUp(
+                PersonOperations.SetUp(
+                    password: asked.password, name: asked.name, login: asked.login,
+                    organizationName: asked.organizationName,
+                    language: try asked.language.map { tag throws(OperationError) in try word(tag, field: "language") }),
+                by: asked.code)
+            return .nothing
+        },
         Route(.get, "sessions", .useOwnAccount) { request, operations in
             let sessions = try await operations.person.sessions(request.actor)
             return try .json(

@@ -50,7 +50,7 @@ package struct RestServer: Sendable {
         let router = Router(context: AdminContext.self)
         router.addMiddleware { ProblemMiddleware(operations: operations, logger: logger) }
         router.get("/") { [version] _, _ in "Inlet \(version). The REST API is under /api/v1.\n" }
-        for page in ["set-password", "accept-invitation"] {
+        for page in ["set-password", "set-up", "accept-invitation"] {
             router.get("/\(page)") { _, _ in OneTimePage.text(page) }
         }
         router.get("/health/live") { _, _ in "live\n" }
@@ -424,11 +424,19 @@ extension RestAnswer {
 private enum OneTimePage {
     static func text(_ page: String) -> String {
         let use =
-            page == "set-password"
-            ? """
-            POST /api/v1/passwords {"code": "…", "password": "…"}
-              inlet password set --code …
-            """ : #"POST /api/v1/invitations/accept {"code": "…"}"#
+            switch page {
+            case "set-password":
+                """
+                POST /api/v1/passwords {"code": "…", "password": "…"}
+                  inlet password set --code …
+                """
+            case "set-up":
+                """
+                POST /api/v1/set-up {"code": "…", "password": "…"}
+                  inlet set-up --code …
+                """
+            default: #"POST /api/v1/invitations/accept {"code": "…"}"#
+            }
         return """
             The code behind the # of this link works once, for three days:
 

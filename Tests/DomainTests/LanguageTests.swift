@@ -15,8 +15,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "de", "de-DE,fr;q=0.3", "nl;q=0", "en;q=0, nl;q=0.0", "english", "n l", "nl;q=2", "nl;q=-1", "nl;q=0.12345", "nl;q=1e-1",
-        "nl;q", "nl;q=", "nl;q=0.5;x=1", ";q=1", "*;q=0", "ñl", "nl\u{301}", "en_US",
+        "", "de", "de-DE,fr;q=0.3", "nl;q=0", "en;q=0, nl;q=0.0", "english", "n l", "nl;q=2", "nl;q=-1", "nl;q=0.12345",
+        "nl;q=1e-1", "nl;q", "nl;q=", "nl;q=0.5;x=1", ";q=1", "*;q=0", "ñl", "nl\u{301}", "en_US",
     ])
     func `D13 a header that asks for none of ours, or is badly written, names no language`(header: String) {
         #expect(Language.preferred(in: header) == nil)

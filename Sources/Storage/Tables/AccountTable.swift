@@ -79,6 +79,16 @@ package struct AccountTable {
         try connection.execute("UPDATE accounts SET name = \(name) WHERE id = \(account)")
     }
 
+    /// Sets what a person signs in with.
+    package func setLogin(of account: ID<Account>, to login: String) throws(StorageError) {
+        try connection.execute("UPDATE accounts SET login = \(login) WHERE id = \(account)")
+    }
+
+    /// Sets the language that the person reads; `nil` for the organization's (D13).
+    package func setLanguage(of account: ID<Account>, to language: Language?) throws(StorageError) {
+        try connection.execute("UPDATE accounts SET language = \(language?.rawValue) WHERE id = \(account)")
+    }
+
     /// Takes an account's login, password and second factor away; its name stays for the audit log.
     package func forget(_ account: ID<Account>) throws(StorageError) {
         try connection.execute(
