@@ -29,9 +29,17 @@ extension InletClient {
     /// Who asks, where, and what they may do.
     public func me() async throws -> MeView { try await get("me") }
 
+    /// Changes the actor's own name and language; what the edit leaves out stays.
+    public func editMe(_ edit: MeEdit) async throws -> MeView { try await send(.PATCH, "me", edit) }
+
     /// Chooses a password by a one-time link. Needs no token.
     public func setPassword(_ password: NewPassword) async throws {
         try await perform(.POST, "passwords", password)
+    }
+
+    /// Sets up a new installation by the one-time link of its first start. Needs no token.
+    public func setUp(_ asked: NewSetUp) async throws {
+        try await perform(.POST, "set-up", asked)
     }
 
     /// Changes the actor's password; the other sessions end.

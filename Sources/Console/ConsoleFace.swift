@@ -110,7 +110,7 @@ package struct ConsoleFace: Face {
     private func words(_ request: Request, _ me: PersonOperations.Me?) -> Words {
         let chosen = Form(request.uri.query ?? "")["lang"] ?? Cookies.value(LanguageCookie.name, in: request.headers)
         let language =
-            chosen.flatMap(Language.init(rawValue:))
+            me?.language ?? chosen.flatMap(Language.init(rawValue:))
             ?? request.headers[.acceptLanguage].flatMap { Language.preferred(in: $0) } ?? .english
         if ConsoleFiles.areInDevelopment { return Words(language) }
         return catalogues[language] ?? Words(language)

@@ -53,6 +53,8 @@ public struct AccountView: Codable, Hashable, Sendable {
     public var hasPassword: Bool
     public var hasSecondFactor: Bool
     public var createdAt: String
+    /// `en`, `nl` or `pt-BR`, the person's own choice; absent for the language of the organization.
+    public var language: String?
     public var lastSignInAt: String?
     public var lastTokenUseAt: String?
     /// The token made in the same act, with its secret; never again.
@@ -63,7 +65,7 @@ public struct AccountView: Codable, Hashable, Sendable {
     public init(
         id: String, kind: String, name: String, login: String?, role: String, state: String, inactiveSince: String? = nil,
         inactiveReason: String? = nil, lapsesAt: String? = nil, signIn: String, signInBlockedSince: String? = nil,
-        hasPassword: Bool, hasSecondFactor: Bool, createdAt: String, lastSignInAt: String? = nil,
+        hasPassword: Bool, hasSecondFactor: Bool, createdAt: String, language: String? = nil, lastSignInAt: String? = nil,
         lastTokenUseAt: String? = nil, token: TokenView? = nil, invitation: OneTimeLinkView? = nil
     ) {
         self.id = id
@@ -80,6 +82,7 @@ public struct AccountView: Codable, Hashable, Sendable {
         self.hasPassword = hasPassword
         self.hasSecondFactor = hasSecondFactor
         self.createdAt = createdAt
+        self.language = language
         self.lastSignInAt = lastSignInAt
         self.lastTokenUseAt = lastTokenUseAt
         self.token = token

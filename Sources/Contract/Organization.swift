@@ -15,10 +15,13 @@ public struct OrganizationView: Codable, Hashable, Sendable {
     public var notificationUrl: String?
     /// Header fields by name, sent with each warning; `{{NAME}}` in a value stands for a secret variable.
     public var notificationHeaders: [String: String]
+    /// `en`, `nl` or `pt-BR`; what members read who have not chosen a language of their own.
+    public var language: String
 
     public init(
         id: String, name: String, inactivityDays: Int?, dailyQuota: Int64?, holdCalls: Bool, createdAt: String,
-        renameRegenerates: Bool = false, notificationUrl: String? = nil, notificationHeaders: [String: String] = [:]
+        renameRegenerates: Bool = false, notificationUrl: String? = nil, notificationHeaders: [String: String] = [:],
+        language: String
     ) {
         self.id = id
         self.name = name
@@ -29,6 +32,7 @@ public struct OrganizationView: Codable, Hashable, Sendable {
         self.renameRegenerates = renameRegenerates
         self.notificationUrl = notificationUrl
         self.notificationHeaders = notificationHeaders
+        self.language = language
     }
 }
 
@@ -45,11 +49,13 @@ public struct OrganizationEdit: Codable, Sendable {
     public var notificationUrl: Change<String>
     /// Header fields by name, which replace all that there are.
     public var notificationHeaders: [String: String]?
+    /// `en`, `nl` or `pt-BR`; what members read who have not chosen a language of their own.
+    public var language: String?
 
     public init(
         name: String? = nil, inactivityDays: Change<Int> = .keep, dailyQuota: Change<Int64> = .keep,
         holdCalls: Bool? = nil, renameRegenerates: Bool? = nil, notificationUrl: Change<String> = .keep,
-        notificationHeaders: [String: String]? = nil
+        notificationHeaders: [String: String]? = nil, language: String? = nil
     ) {
         self.name = name
         self.inactivityDays = inactivityDays
@@ -58,6 +64,7 @@ public struct OrganizationEdit: Codable, Sendable {
         self.renameRegenerates = renameRegenerates
         self.notificationUrl = notificationUrl
         self.notificationHeaders = notificationHeaders
+        self.language = language
     }
 }
 

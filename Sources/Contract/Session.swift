@@ -72,14 +72,30 @@ public struct MeView: Codable, Hashable, Sendable {
     public var permissions: [String]
     /// All that the account is a member of.
     public var organizations: [OrganizationSummaryView]
+    /// `en`, `nl` or `pt-BR`: the account's own choice, else what the organization speaks.
+    public var language: String
 
     public init(
         account: AccountView, organization: OrganizationView, permissions: [String],
-        organizations: [OrganizationSummaryView]
+        organizations: [OrganizationSummaryView], language: String
     ) {
         self.account = account
         self.organization = organization
         self.permissions = permissions
         self.organizations = organizations
+        self.language = language
+    }
+}
+
+/// Changes the actor's own account: `PATCH /api/v1/me`. What is absent stays.
+public struct MeEdit: Codable, Sendable {
+    /// 1 to 100 characters; it holds in all organizations.
+    public var name: String?
+    /// `en`, `nl` or `pt-BR`; lifted means the language of the organization.
+    public var language: Change<String>
+
+    public init(name: String? = nil, language: Change<String> = .keep) {
+        self.name = name
+        self.language = language
     }
 }

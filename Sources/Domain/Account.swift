@@ -15,10 +15,12 @@ package struct Account: Identified, Hashable, Sendable {
     package let createdAt: Timestamp
     package var hasPassword: Bool
     package var hasSecondFactor: Bool
+    /// The person's own choice; `nil` for the language of the organization (D13).
+    package var language: Language?
 
     package init(
         id: ID<Account>, kind: Kind, name: Label, login: String?, createdAt: Timestamp, hasPassword: Bool = false,
-        hasSecondFactor: Bool = false
+        hasSecondFactor: Bool = false, language: Language? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -27,6 +29,7 @@ package struct Account: Identified, Hashable, Sendable {
         self.createdAt = createdAt
         self.hasPassword = hasPassword
         self.hasSecondFactor = hasSecondFactor
+        self.language = language
     }
 }
 

@@ -15,6 +15,8 @@ package struct Organization: Identified, Hashable, Sendable {
     package var renameRegenerates: Bool
     /// Where the organization's warnings are posted to; `nil` for where the server's go.
     package var notification: Notification?
+    /// What it speaks to members who have not chosen a language of their own (D13).
+    package var language: Language
 
     /// An address for warnings; secret variables may stand in it (E11).
     package struct Notification: Hashable, Sendable {
@@ -35,7 +37,8 @@ package struct Organization: Identified, Hashable, Sendable {
 
     package init(
         id: ID<Organization>, name: Label, inactivity: InactivityRule, dailyQuota: Int64?, holdsCalls: Bool = true,
-        createdAt: Timestamp, renameRegenerates: Bool = false, notification: Notification? = nil
+        createdAt: Timestamp, renameRegenerates: Bool = false, notification: Notification? = nil,
+        language: Language = .english
     ) {
         self.id = id
         self.name = name
@@ -45,5 +48,6 @@ package struct Organization: Identified, Hashable, Sendable {
         self.createdAt = createdAt
         self.renameRegenerates = renameRegenerates
         self.notification = notification
+        self.language = language
     }
 }

@@ -42,6 +42,8 @@ package struct OneTimeLink: Sendable {
         case invitation
         /// A person chooses a new password.
         case passwordReset = "password_reset"
+        /// Who runs the machine sets up a new installation: the first owner's password, and names.
+        case setUp = "set_up"
         /// A person of another organization becomes a member of this one.
         case membership
     }

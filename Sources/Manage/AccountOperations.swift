@@ -71,11 +71,7 @@ package struct AccountOperations: Sendable {
         return try await desk.act(actor, .changeAccounts) { act in
             try act.requireManaging(draft.role)
             let table = AccountTable(act.connection)
-            if let login, try table.isLoginTaken(login) {
-                throw OperationError.conflict(
-                    code: "login_taken",
-                    "Another account on this server signs in with that login. Choose another, or invite that person.")
-            }
+            if let login, try table.isLoginTaken(login) { throw Self.loginTaken }
             let account = Account(id: .random(), kind: draft.kind, name: name, login: login, createdAt: act.now)
             let membership = Membership(
                 organization: act.organization, account: account.id, role: draft.role, state: .active, activeSince: act.now)
@@ -336,7 +332,12 @@ package struct AccountOperations: Sendable {
             expiresAt: act.now.adding(Limits.oneTimeLinkLifetime))
         try CredentialTable(act.connection).insert(link)
         let code = secret.revealed()
-        let page = purpose == .membership ? "accept-invitation" : "set-password"
+        let page =
+            switch purpose {
+            case .invitation, .passwordReset: "set-password"
+            case .setUp: "set-up"
+            case .membership: "accept-invitation"
+            }
         // Behind the number sign: a browser does not send it, so it gets into no log.
         return Invitation(code: code, url: "\(act.desk.adminURL)/\(page)#\(code)", expiresAt: link.expiresAt)
     }
@@ -431,13 +432,22 @@ package struct AccountOperations: Sendable {
         case (.person, nil):
             throw .invalid(field: "login", "a person needs one, an e-mail address for example.")
         case (.person, let login?):
-            let isPlain = login.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !login.lowercased().hasPrefix("acc_")
-            guard (3...100).contains(login.utf8.count), isPlain else {
-                throw .invalid(field: "login", "must have 3 to 100 ASCII characters without blanks.")
-            }
-            return login.lowercased()
+            return try Self.login(login)
         }
     }
+
+    /// Reads what a person is to sign in with; in lower case.
+    static func login(_ text: String) throws(OperationError) -> String {
+        let isPlain = text.utf8.allSatisfy { (0x21...0x7E).contains($0) } && !text.lowercased().hasPrefix("acc_")
+        guard (3...100).contains(text.utf8.count), isPlain else {
+            throw .invalid(field: "login", "must have 3 to 100 ASCII characters without blanks.")
+        }
+        return text.lowercased()
+    }
+
+    static let loginTaken = OperationError.conflict(
+        code: "login_taken",
+        "Another account on this server signs in with that login. Choose another, or invite that person.")
 }
 
 extension AccountOperations.Shown {

@@ -339,11 +339,11 @@ extension Limits {
 
 extension Label {
     /// Reads a name from a request.
-    static func name(_ text: String) throws(OperationError) -> Label {
+    static func name(_ text: String, field: String = "name") throws(OperationError) -> Label {
         do {
             return try Label(name: text)
         } catch {
-            throw error.operationError(field: "name")
+            throw error.operationError(field: field)
         }
     }
 

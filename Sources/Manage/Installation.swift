@@ -3,7 +3,7 @@ import Domain
 import Foundation
 import Storage
 
-/// The first step: an empty store becomes an installation with an owner, a webhook and tokens.
+/// The first step: an empty store becomes an installation with an owner who has no password yet, a webhook and tokens.
 package struct Installation: Sendable {
     private let desk: Desk
 
@@ -11,12 +11,13 @@ package struct Installation: Sendable {
         self.desk = desk
     }
 
-    /// What was made; secrets and password are shown this once.
+    /// What was made; secrets and link are shown this once.
     package struct Made: Sendable {
         package let organization: ID<Organization>
         package let owner: ID<Account>
         package let login: String
-        package let password: String
+        /// By which the owner gets a password.
+        package let setUp: AccountOperations.Invitation
         package let webhook: ID<Webhook>
         package let apiToken: String
         package let managementToken: String
@@ -45,12 +46,11 @@ package struct Installation: Sendable {
         try await store.read { try InstallationTable($0).value(.keyCheckValue) != nil }
     }
 
-    /// Makes the first organization, its owner, the webhook `example`, one API token and one management token, in one transaction.
+    /// Makes the first organization, its owner, the webhook `example`, one API token, one management token and the one-time link by
+    /// which the owner gets a password, in one transaction.
     ///
     /// - Throws: ``Failure/exists`` if there is an installation already.
     package func make() async throws -> Made {
-        let password = Passwords.random()
-        let passwordHash = try await Passwords().hash(password, login: "owner")
         return try await desk.store.write { [desk] transaction in
             let table = InstallationTable(transaction.connection)
             guard try table.value(.keyCheckValue) == nil else { throw Failure.exists }
@@ -67,7 +67,7 @@ package struct Installation: Sendable {
             try MasterKeyTable(transaction.connection).insert(key, at: now)
             try table.insert(.homeOrganization, Data(organization.id.text.utf8))
             try OrganizationTable(transaction.connection).insert(organization)
-            try AccountTable(transaction.connection).insert(owner, passwordHash: passwordHash)
+            try AccountTable(transaction.connection).insert(owner, passwordHash: nil)
             try AccountTable(transaction.connection).insert(membership)
             transaction.announce(.organization(organization.id))
             transaction.announce(.membership(organization.id, owner.id))
@@ -86,10 +86,43 @@ package struct Installation: Sendable {
                     name: Label(stored: "First management token"), expiresAt: now.adding(Limits.managementTokenLifetimeMax),
                     mayReveal: true),
                 act)
+            let setUp = try AccountOperations.link(.setUp, for: owner.id, role: nil, isByRule: true, act)
             return Made(
-                organization: organization.id, owner: owner.id, login: "owner", password: password,
+                organization: organization.id, owner: owner.id, login: "owner", setUp: setUp,
                 webhook: webhook.id, apiToken: api.secret, managementToken: management.secret)
         }
+    }
+
+    /// Makes the link anew by which the first owner gets a password; the one before ends.
+    ///
+    /// - Returns: `nil` once the owner has a password or signed in, and if the account may not act.
+    package func setUpAgain() async throws -> AccountOperations.Invitation? {
+        try await desk.store.write { [desk] transaction in
+            let (home, owner) = try Self.firstOwner(transaction.connection)
+            guard owner.account.kind == .person, owner.membership.mayAct, !owner.account.hasPassword,
+                owner.membership.lastSignInAt == nil
+            else { return nil }
+            let actor = Actor(organization: home, account: owner.account.id, role: .owner, token: nil, isAtHome: true)
+            let act = Act(desk: desk, actor: actor, transaction: transaction, now: desk.clock.now())
+            try desk.record(
+                .accountInvite, owner.account.id.text, ["name": owner.account.name.text], in: home, by: nil, with: nil,
+                at: act.now, act.connection)
+            return try AccountOperations.link(.setUp, for: owner.account.id, role: nil, isByRule: true, act)
+        }
+    }
+
+    // Of those of the first organization the person who was there first; a service account only if there is no person.
+    private static func firstOwner(
+        _ connection: any Connection
+    ) throws -> (home: ID<Organization>, owner: AccountTable.Member) {
+        guard let home = try InstallationTable(connection).homeOrganization() else { throw Failure.missing }
+        let owners = try AccountTable(connection).list(in: home, after: nil, limit: .max)
+            .filter { $0.membership.role == .owner }
+        let first = owners.min {
+            ($0.account.kind.rawValue, $0.account.createdAt) < ($1.account.kind.rawValue, $1.account.createdAt)
+        }
+        guard let first else { throw Failure.missing }
+        return (home, first)
     }
 
     /// Makes a token for trying things out, which ends by itself in a day, and the line that calls with it.
@@ -125,14 +158,8 @@ package struct Installation: Sendable {
     package func recover() async throws -> Recovered {
         try await desk.store.write { [desk] transaction in
             let connection = transaction.connection
-            guard let home = try InstallationTable(connection).homeOrganization() else { throw Failure.missing }
+            let (home, owner) = try Self.firstOwner(connection)
             let table = AccountTable(connection)
-            let owners = try table.list(in: home, after: nil, limit: .max).filter { $0.membership.role == .owner }
-            guard
-                let owner = owners.min(by: {
-                    ($0.account.kind.rawValue, $0.account.createdAt) < ($1.account.kind.rawValue, $1.account.createdAt)
-                })
-            else { throw Failure.missing }
             let now = desk.clock.now()
             var membership = owner.membership
             if !membership.state.isActive { membership.activeSince = now }

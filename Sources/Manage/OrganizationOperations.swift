@@ -25,10 +25,13 @@ package struct OrganizationOperations: Sendable {
         package var notificationURL: String??
         /// Header fields that go with them, all at once.
         package var notificationHeaders: [String: String]?
+        /// What members read who have not chosen a language of their own (D13).
+        package var language: Language?
 
         package init(
             name: String? = nil, inactivity: InactivityRule? = nil, dailyQuota: Int64?? = nil, holdsCalls: Bool? = nil,
-            renameRegenerates: Bool? = nil, notificationURL: String?? = nil, notificationHeaders: [String: String]? = nil
+            renameRegenerates: Bool? = nil, notificationURL: String?? = nil, notificationHeaders: [String: String]? = nil,
+            language: Language? = nil
         ) {
             self.name = name
             self.inactivity = inactivity
@@ -37,6 +40,7 @@ package struct OrganizationOperations: Sendable {
             self.renameRegenerates = renameRegenerates
             self.notificationURL = notificationURL
             self.notificationHeaders = notificationHeaders
+            self.language = language
         }
     }
 
@@ -62,7 +66,7 @@ package struct OrganizationOperations: Sendable {
             act.transaction.announce(.membership(organization.id, act.actor.account))
             try act.record(.organizationCreate, organization.id.text, ["name": name.text])
             // Who made the links administers one organization, and they would now open two.
-            try CredentialTable(act.connection).dropPasswordLinks(of: act.actor.account)
+            try CredentialTable(act.connection).dropIssuedPasswordLinks(of: act.actor.account)
             // The new organization's own log begins with it.
             let owner = Actor(organization: organization.id, account: act.actor.account, role: .owner, token: nil)
             let there = Act(desk: act.desk, actor: owner, transaction: act.transaction, now: act.now)
@@ -102,24 +106,29 @@ package struct OrganizationOperations: Sendable {
             organization.dailyQuota = change.dailyQuota ?? organization.dailyQuota
             organization.holdsCalls = change.holdsCalls ?? organization.holdsCalls
             organization.renameRegenerates = change.renameRegenerates ?? organization.renameRegenerates
+            organization.language = change.language ?? organization.language
             organization.notification = try Self.notification(change, before.notification, act)
             guard organization != before else { return organization }
             try OrganizationTable(act.connection).update(organization)
             act.transaction.announce(.organization(organization.id))
-            try act.record(
-                .organizationChange, organization.id.text,
-                [
-                    "name": organization.name.text, "inactivity": "\(organization.inactivity)",
-                    "daily_quota": organization.dailyQuota.map(String.init) ?? "none",
-                    "hold_calls": "\(organization.holdsCalls)",
-                    "rename_regenerates": "\(organization.renameRegenerates)",
-                    // Where secrets go is said, and which. Of the address no more than the host: whoever wrote it may have put a secret
-                    // into the rest that is no variable.
-                    "notifies": organization.notification.map(Self.host) ?? "no",
-                    "variables": organization.notification?.names.map(\.text).sorted().joined(separator: " ") ?? "",
-                ])
+            try act.record(.organizationChange, organization.id.text, Self.details(of: organization))
             return organization
         }
+    }
+
+    /// What the audit log says of the settings after a change.
+    static func details(of organization: Organization) -> [String: String] {
+        [
+            "name": organization.name.text, "inactivity": "\(organization.inactivity)",
+            "daily_quota": organization.dailyQuota.map(String.init) ?? "none",
+            "hold_calls": "\(organization.holdsCalls)",
+            "rename_regenerates": "\(organization.renameRegenerates)",
+            // Where secrets go is said, and which. Of the address no more than the host: whoever wrote it may have put a secret
+            // into the rest that is no variable.
+            "notifies": organization.notification.map(Self.host) ?? "no",
+            "variables": organization.notification?.names.map(\.text).sorted().joined(separator: " ") ?? "",
+            "language": organization.language.rawValue,
+        ]
     }
 
     // No variable stands before the host's end.

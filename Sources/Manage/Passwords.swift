@@ -14,12 +14,6 @@ package struct Passwords: Sendable {
 
     package init() {}
 
-    /// Draws a password for a first sign-in: 20 base62 characters.
-    package static func random() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return String(decoding: Base62.random(count: 20, using: &generator), as: UTF8.self)
-    }
-
     /// Makes the encoded hash of a password, with salt and parameters in it.
     ///
     /// - Throws: ``OperationError/invalid(field:_:)`` if it is too short, too long or easy to guess.
@@ -62,7 +56,8 @@ package struct Passwords: Sendable {
     // The hash of random bytes that were thrown away, with the parameters of all others.
     private static let nobodysHash: String = {
         var encoded = [CChar](repeating: 0, count: 200)
-        let bytes = Array(random().utf8)
+        var generator = SystemRandomNumberGenerator()
+        let bytes = Base62.random(count: 20, using: &generator)
         argon2id_hash_encoded(2, 19_456, 1, bytes, bytes.count, bytes, 16, 32, &encoded, encoded.count)
         return String(decoding: encoded.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }()

@@ -5,7 +5,7 @@ import Storage
 
 /// What a person does about the own account: password, second factor, sessions, memberships.
 package struct PersonOperations: Sendable {
-    private let desk: Desk
+    let desk: Desk
 
     package init(_ desk: Desk) {
         self.desk = desk
@@ -23,17 +23,53 @@ package struct PersonOperations: Sendable {
         package let organization: Organization
         package let permissions: [Permission]
         package let places: [Place]
+
+        /// What the person reads: the own choice, else what the organization speaks (D13).
+        package var language: Language { member.account.language ?? organization.language }
     }
 
     package func me(_ actor: Actor) async throws -> Me {
         try await desk.look(actor, .useOwnAccount) { connection in
-            guard let member = try AccountTable(connection).find(actor.account, in: actor.organization),
-                let organization = try OrganizationTable(connection).find(actor.organization)
-            else { throw OperationError.notFound("account") }
-            return Me(
-                member: member, organization: organization, permissions: actor.permissions,
-                places: try Self.places(of: actor.account, connection))
+            try Self.me(actor, connection)
         }
+    }
+
+    /// Changes the actor's own name, everywhere, and language (D13); `nil` leaves one as it is.
+    ///
+    /// - Parameter language: an inner `nil` is for the language of whatever organization the person acts in.
+    package func changeOwn(name: String? = nil, language: Language?? = nil, _ actor: Actor) async throws -> Me {
+        let name = try name.map { try Label.name($0) }
+        return try await desk.act(actor, .useOwnAccount) { act in
+            let table = AccountTable(act.connection)
+            let before = try Self.me(act.actor, act.connection)
+            var details: [String: String] = [:]
+            if let name, name != before.member.account.name {
+                try table.rename(act.actor.account, to: name)
+                details["name"] = name.text
+            }
+            if let language, language != before.member.account.language {
+                try table.setLanguage(of: act.actor.account, to: language)
+                details["language"] = language?.rawValue ?? "none"
+            }
+            guard !details.isEmpty else { return before }
+            // It holds in all organizations of the person, so each one's log says it.
+            for place in before.places {
+                let isHere = place.organization.id == act.organization
+                try act.desk.record(
+                    .accountEdit, act.actor.account.text, details, in: place.organization.id, by: act.actor.account,
+                    with: isHere ? act.actor.token : nil, at: act.now, act.connection)
+            }
+            return try Self.me(act.actor, act.connection)
+        }
+    }
+
+    private static func me(_ actor: Actor, _ connection: any Connection) throws -> Me {
+        guard let member = try AccountTable(connection).find(actor.account, in: actor.organization),
+            let organization = try OrganizationTable(connection).find(actor.organization)
+        else { throw OperationError.notFound("account") }
+        return Me(
+            member: member, organization: organization, permissions: actor.permissions,
+            places: try places(of: actor.account, connection))
     }
 
     /// The organizations a person belongs to.
@@ -74,10 +110,7 @@ package struct PersonOperations: Sendable {
     package func setPassword(_ password: String, by code: String) async throws {
         let wrong = OperationError.invalid(
             field: "code", "is no one-time code that is open. It works once, for three days; ask for a new one.")
-        guard let secret = Secret(code.trimmingCharacters(in: .whitespacesAndNewlines).utf8), secret.kind == .oneTime else {
-            throw wrong
-        }
-        let digests = desk.keys.digests(of: secret)
+        let digests = try digests(of: code, orThrow: wrong)
         let now = desk.clock.now()
         let login = try await desk.read { connection -> String? in
             guard let link = try Self.link(digests, now, connection), link.purpose != .membership else { throw wrong }
@@ -181,10 +214,7 @@ package struct PersonOperations: Sendable {
     /// Makes the actor, who is somewhere else already, a member by a one-time link.
     package func acceptInvitation(code: String, _ actor: Actor) async throws -> Membership {
         let wrong = OperationError.invalid(field: "code", "is no open invitation for your account. Ask for a new one.")
-        guard let secret = Secret(code.trimmingCharacters(in: .whitespacesAndNewlines).utf8), secret.kind == .oneTime else {
-            throw wrong
-        }
-        let digests = desk.keys.digests(of: secret)
+        let digests = try digests(of: code, orThrow: wrong)
         return try await desk.act(actor, .useOwnAccount) { act in
             guard let link = try Self.link(digests, act.now, act.connection), link.purpose == .membership,
                 link.account == act.actor.account, let role = link.role
@@ -192,7 +222,7 @@ package struct PersonOperations: Sendable {
             let table = AccountTable(act.connection)
             try CredentialTable(act.connection).drop(link)
             // Who made them administers one organization, and they would now open two.
-            try CredentialTable(act.connection).dropPasswordLinks(of: link.account)
+            try CredentialTable(act.connection).dropIssuedPasswordLinks(of: link.account)
             let membership = Membership(
                 organization: link.organization, account: link.account, role: role, state: .active, activeSince: act.now)
             switch try table.find(link.account, in: link.organization)?.membership.state {
@@ -211,7 +241,14 @@ package struct PersonOperations: Sendable {
 
     // MARK: Helpers of the above
 
-    private static func link(
+    func digests(of code: String, orThrow wrong: OperationError) throws(OperationError) -> [KeyedDigest] {
+        guard let secret = Secret(code.trimmingCharacters(in: .whitespacesAndNewlines).utf8), secret.kind == .oneTime else {
+            throw wrong
+        }
+        return desk.keys.digests(of: secret)
+    }
+
+    static func link(
         _ digests: [KeyedDigest], _ now: Timestamp, _ connection: any Connection
     ) throws -> OneTimeLink? {
         for keyed in digests {

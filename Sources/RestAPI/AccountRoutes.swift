@@ -130,7 +130,8 @@ extension AccountView {
             inactiveReason: state.reason, lapsesAt: lapsesAt?.text, signIn: signIn,
             signInBlockedSince: membership.signInBlockedAt?.text, hasPassword: account.hasPassword,
             hasSecondFactor: account.hasSecondFactor, createdAt: account.createdAt.text,
-            lastSignInAt: membership.lastSignInAt?.text, lastTokenUseAt: membership.lastTokenUseAt?.text)
+            language: account.language?.rawValue, lastSignInAt: membership.lastSignInAt?.text,
+            lastTokenUseAt: membership.lastTokenUseAt?.text)
     }
 }
 

@@ -14,10 +14,10 @@ enum OrganizationRoutes {
                 OrganizationEdit.self,
                 fields: [
                     "name", "inactivity_days", "daily_quota", "hold_calls", "rename_regenerates", "notification_url",
-                    "notification_headers",
+                    "notification_headers", "language",
                 ])
             return try .json(
-                OrganizationView(try await operations.organization.change(change(edit), request.actor)))
+                OrganizationView(try await operations.organization.change(try change(edit), request.actor)))
         },
         Route(.get, "organizations", .useOwnAccount) { request, operations in
             let places = try await operations.person.organizations(request.actor)
@@ -33,7 +33,7 @@ enum OrganizationRoutes {
         },
     ]
 
-    private static func change(_ edit: OrganizationEdit) -> OrganizationOperations.Change {
+    private static func change(_ edit: OrganizationEdit) throws(OperationError) -> OrganizationOperations.Change {
         var change = OrganizationOperations.Change(name: edit.name, holdsCalls: edit.holdCalls)
         switch edit.inactivityDays {
         case .keep: break
@@ -44,6 +44,7 @@ enum OrganizationRoutes {
         change.renameRegenerates = edit.renameRegenerates
         change.notificationURL = edit.notificationUrl.wanted
         change.notificationHeaders = edit.notificationHeaders
+        if let tag = edit.language { change.language = try word(tag, field: "language") }
         return change
     }
 }
@@ -67,7 +68,8 @@ extension OrganizationView {
             dailyQuota: organization.dailyQuota, holdCalls: organization.holdsCalls,
             createdAt: organization.createdAt.text, renameRegenerates: organization.renameRegenerates,
             notificationUrl: organization.notification?.url.text,
-            notificationHeaders: organization.notification?.headers.mapValues(\.text) ?? [:])
+            notificationHeaders: organization.notification?.headers.mapValues(\.text) ?? [:],
+            language: organization.language.rawValue)
     }
 }
 

@@ -23,6 +23,17 @@ enum PersonRoutes {
             try await operations.person.setPassword(asked.password, by: asked.code)
             return .nothing
         },
+        Route(open: .post, "set-up") { request, operations in
+            let asked = try request.decode(
+                NewSetUp.self, fields: ["code", "password", "name", "login", "organization_name", "language"])
+            try await operations.person.setUp(
+                PersonOperations.SetUp(
+                    password: asked.password, name: asked.name, login: asked.login,
+                    organizationName: asked.organizationName,
+                    language: try asked.language.map { tag throws(OperationError) in try word(tag, field: "language") }),
+                by: asked.code)
+            return .nothing
+        },
         Route(.get, "sessions", .useOwnAccount) { request, operations in
             let sessions = try await operations.person.sessions(request.actor)
             return try .json(
@@ -50,6 +61,17 @@ enum PersonRoutes {
     private static let own: [Route] = [
         Route(.get, "me", .useOwnAccount) { request, operations in
             try .json(MeView(try await operations.person.me(request.actor)))
+        },
+        Route(.patch, "me", .useOwnAccount) { request, operations in
+            let edit = try request.decode(MeEdit.self, fields: ["name", "language"])
+            let language: Language?? =
+                switch edit.language {
+                case .keep: nil
+                case .set(let tag): .some(try word(tag, field: "language"))
+                case .lift: .some(nil)
+                }
+            return try .json(
+                MeView(try await operations.person.changeOwn(name: edit.name, language: language, request.actor)))
         },
         Route(.post, "me/password", .useOwnAccount) { request, operations in
             let asked = try request.decode(PasswordChange.self, fields: ["password", "new_password"])
@@ -99,6 +121,7 @@ extension MeView {
             me.member.membership.state.isActive ? rule.lapse(afterActivityAt: me.member.membership.lastActivityAt) : nil
         self.init(
             account: AccountView(me.member, lapsesAt: lapsesAt), organization: OrganizationView(me.organization),
-            permissions: me.permissions.map(\.rawValue), organizations: me.places.map(OrganizationSummaryView.init))
+            permissions: me.permissions.map(\.rawValue), organizations: me.places.map(OrganizationSummaryView.init),
+            language: me.language.rawValue)
     }
 }

@@ -217,6 +217,12 @@ package struct Row: Sendable {
         return word
     }
 
+    package func optionalWord<Word: RawRepresentable<String>>(_ column: String) throws(StorageError) -> Word? {
+        guard let text = try optionalText(column) else { return nil }
+        guard let word = Word(rawValue: text) else { throw unreadable(column) }
+        return word
+    }
+
     private func unreadable(_ column: String) -> StorageError {
         .unreadable("column \(column) is missing or of the wrong type")
     }

@@ -11,8 +11,9 @@ struct InitCommand: AsyncParsableCommand {
         commandName: "init",
         abstract: "Make an installation: master key, first organization, owner, webhook and tokens.",
         discussion: """
-            Prints the password of the owner and the secrets of the tokens; none of them can be shown again. Writes a profile for \
-            the command line, so that other commands find the server. Refuses a folder that holds an installation.
+            Prints a link by which the owner chooses a password, once, within three days, and the secrets of the tokens; none of \
+            them can be shown again. Writes a profile for the command line, so that other commands find the server. Refuses a \
+            folder that holds an installation.
             """)
 
     @Option(help: ArgumentHelp(Setting.data.meaning, valueName: "folder"))
@@ -27,6 +28,9 @@ struct InitCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp(Setting.ingestURL.meaning, valueName: "url"))
     var ingestUrl: String?
 
+    @Option(help: ArgumentHelp(Setting.adminURL.meaning, valueName: "url"))
+    var adminUrl: String?
+
     @Option(help: ArgumentHelp(Setting.masterKeyFile.meaning, valueName: "file"))
     var masterKeyFile: String?
 
@@ -37,7 +41,8 @@ struct InitCommand: AsyncParsableCommand {
         try await Failures.shown {
             let settings = try await Settings(
                 flags: [
-                    .data: data, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl, .masterKeyFile: masterKeyFile,
+                    .data: data, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl, .adminURL: adminUrl,
+                    .masterKeyFile: masterKeyFile,
                 ].compactMapValues { $0 },
                 environment: ProcessInfo.processInfo.environment, file: nil)
             let store = try await House.openStore(settings, clock: SystemClock(), progress: { _ in })
@@ -49,7 +54,7 @@ struct InitCommand: AsyncParsableCommand {
             } else {
                 try Output.text(first.text)
                 try Output.text("\n\(profile)\nStart the server with: inlet serve --data '\(settings.data.path)'")
-                try Output.text("Then make a first call:\n\n  \(first.printed.curl)")
+                try Output.text("Then open the set-up link in a browser, and make a first call:\n\n  \(first.printed.curl)")
             }
         }
     }
@@ -60,7 +65,9 @@ struct FirstStep {
     struct Printed: Encodable {
         let organization: String
         let owner: String
-        let password: String
+        let setUpCode: String
+        let setUpUrl: String
+        let setUpExpiresAt: String
         let webhook: String
         let ingestUrl: String
         let apiToken: String
@@ -76,13 +83,15 @@ struct FirstStep {
         let keyRing = try KeyFile.readOrMake(settings.masterKeyFile)
         let ingestURL = settings.ingestURL ?? settings.ingest.url
         let desk = try await Desk(
-            store: store, clock: SystemClock(), keys: KeyCabinet(keyRing), ingestURL: ingestURL)
+            store: store, clock: SystemClock(), keys: KeyCabinet(keyRing), ingestURL: ingestURL,
+            adminURL: settings.adminURL ?? settings.admin.url)
         let made = try await Installation(desk).make()
         let url = "\(ingestURL)/in/\(made.webhook.text)"
         return FirstStep(
             printed: Printed(
-                organization: made.organization.text, owner: made.login, password: made.password,
-                webhook: made.webhook.text, ingestUrl: url, apiToken: made.apiToken,
+                organization: made.organization.text, owner: made.login, setUpCode: made.setUp.code,
+                setUpUrl: made.setUp.url, setUpExpiresAt: made.setUp.expiresAt.text, webhook: made.webhook.text, ingestUrl: url,
+                apiToken: made.apiToken,
                 managementToken: made.managementToken, curl: CurlLine.text(url: url, secret: made.apiToken)))
     }
 
@@ -92,7 +101,8 @@ struct FirstStep {
         Inlet is installed. What follows is shown this once:
 
           owner             \(printed.owner)
-          password          \(printed.password)
+          set-up link       \(printed.setUpUrl)
+                            opens once, within three days, to choose the owner's password
           API token         \(printed.apiToken)
           management token  \(printed.managementToken)
 

@@ -22,7 +22,7 @@ struct Inlet: AsyncParsableCommand {
             """,
         version: inletVersion,
         subcommands: [
-            InitCommand.self, ServeCommand.self, StatusCommand.self, SignInCommand.self, MeCommand.self,
+            InitCommand.self, ServeCommand.self, SetUpCommand.self, StatusCommand.self, SignInCommand.self, MeCommand.self,
             OrganizationCommand.self, AccountCommand.self, InvitationCommand.self, WebhookCommand.self, TokenCommand.self,
             IntegrationCommand.self, ApplicationCommand.self, ResourceCommand.self, SecretVariableCommand.self,
             FlowCommand.self, DestinationCommand.self, DeliveryCommand.self, ReplayCommand.self,

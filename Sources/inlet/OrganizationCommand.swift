@@ -56,6 +56,10 @@ struct OrganizationCommand: AsyncParsableCommand {
                     + "times, and replaces all there are.", valueName: "field"))
         var notificationHeader: [HeaderField] = []
         @Flag(help: "Send no header fields of your own with warnings.") var noNotificationHeaders = false
+        @Option(
+            help: ArgumentHelp(
+                "The language of members who have not chosen one: en, nl or pt-BR.", valueName: "tag"))
+        var language: String?
         @OptionGroup var options: ServerOptions
 
         func validate() throws {
@@ -72,7 +76,7 @@ struct OrganizationCommand: AsyncParsableCommand {
                     name: name, inactivityDays: Change(inactivityDays), dailyQuota: Change(dailyQuota),
                     holdCalls: holdCalls.map { $0 == .on }, renameRegenerates: renameRegenerates.map { $0 == .yes },
                     notificationUrl: Change(notificationUrl, isLifted: noNotificationUrl),
-                    notificationHeaders: notificationHeaders)
+                    notificationHeaders: notificationHeaders, language: language)
                 try OrganizationCommand.show(try await options.client().editOrganization(edit), options)
             }
         }
@@ -110,7 +114,7 @@ struct OrganizationCommand: AsyncParsableCommand {
             ("daily quota", organization.dailyQuota.map { "\($0) calls" } ?? "none"),
             ("hold calls", organization.holdCalls ? "on" : "off"),
             ("rename regenerates", organization.renameRegenerates ? "yes" : "no"),
-            ("notification url", organization.notificationUrl),
+            ("language", organization.language), ("notification url", organization.notificationUrl),
         ]
         try Output.fields(
             settings + headers.map { ("notification header", "\($0.key): \($0.value)") }

@@ -159,6 +159,12 @@ private struct Welcome {
             // The secrets of the first start are not kept, so a new one is made that ends by itself.
             curl = try await Installation(house.desk).tryOutLine()
             lines += ["Inlet is installed already; the line below has a token of its own that ends in a day.", ""]
+            if let link = try await Installation(house.desk).setUpAgain() {
+                lines += [
+                    "The owner has no password yet. This link opens once, within three days, and those before it no more:", "",
+                    "  \(link.url)", "",
+                ]
+            }
         }
         lines += [
             "Inlet is ready.",

@@ -106,6 +106,7 @@ class Server:
         self.admin_port = free_port()
         self.process = None
         self.info = None
+        self.password = None
         atexit.register(self.kill)
 
     def init(self):
@@ -149,6 +150,16 @@ class Server:
             return False
         finally:
             connection.close()
+
+    def owner_password(self):
+        """The owner's password, chosen by the set-up link when it is first asked for."""
+        if self.password is None:
+            password = "seven slow brown canals"
+            asked = json.dumps({"code": self.info["set_up_code"], "password": password})
+            answer = call_once(self.admin_port, "POST", "/api/v1/set-up", asked, {"Content-Type": "application/json"})
+            assert answer.status == 204, answer
+            self.password = password
+        return self.password
 
     def stop(self, timeout=35):
         """Asks the server to end (SIGTERM) and returns its exit code."""

@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import stat
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from inlet_server import Connection, Server, binary_path, sha256
+from inlet_server import Connection, Server, binary_path, call_once, sha256, until
 
 SECONDS = 30
 PROGRAM = str(Path(binary_path()).resolve())
@@ -119,16 +120,58 @@ def test_init_says_everything_once_and_refuses_a_folder_that_has_an_installation
     shell = Shell(folder)
     made = shell.json("init", "--data", "data")
     assert set(made) == {
-        "organization", "owner", "password", "webhook", "ingest_url", "api_token", "management_token", "curl"}
+        "organization", "owner", "set_up_code", "set_up_url", "set_up_expires_at", "webhook", "ingest_url", "api_token", "management_token", "curl"}
     assert made["ingest_url"].endswith("/in/" + made["webhook"])
     assert made["api_token"] in made["curl"] and made["ingest_url"] in made["curl"]
     assert "holds an installation already" in one_line(shell.run("init", "--data", "data"))
+
+    assert made["set_up_url"] == "http://127.0.0.1:8081/set-up#" + made["set_up_code"]
+    assert "password" not in json.dumps(made)
 
     key = folder / "data" / "master.key"
     profile = folder / ".config" / "inlet" / "profile.json"
     for path in [key, profile]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(profile.read_text())["token"] == made["management_token"]
+
+
+def test_the_owner_of_a_new_installation_gets_a_password_by_its_set_up_link(folder, own_server):
+    server = own_server
+    server.start()
+    shell = Shell(folder, server, "")
+    code = server.info["set_up_code"]
+    login = ["sign-in", "--server", f"http://127.0.0.1:{server.admin_port}", "--login"]
+    one_line(shell.run(*login, "owner", lines=["four quiet green boats"]))
+    one_line(shell.run("set-up", "--code", code[:-1] + "x", lines=["four quiet green boats"]))
+    one_line(shell.run("set-up", "--code", code, lines=["short"]))
+    names = ["--name", "Ada", "--login", "Ada@example.com", "--organization-name", "Bakery", "--language", "nl"]
+    done = shell.run("set-up", "--code", code, *names, lines=["four quiet green boats"])
+    assert done.returncode == 0 and b"--login Ada@example.com" in done.stdout
+    one_line(shell.run("set-up", "--code", code, lines=["three loud red boats"]))
+    one_line(shell.run(*login, "owner", lines=["four quiet green boats"]))
+    assert shell.run(*login, "ada@example.com", lines=["four quiet green boats"]).returncode == 0
+    me = Shell(folder, server, server.info["management_token"]).json("me")
+    assert (me["account"]["name"], me["organization"]["name"], me["language"]) == ("Ada", "Bakery", "nl")
+
+
+def test_a_quickstart_shows_a_new_set_up_link_until_the_owner_has_a_password(own_server):
+    server = own_server
+    codes = [server.info["set_up_code"]]
+    for _ in range(2):
+        assert server.stop() == 0
+        server.start(flags=["--quickstart"])
+        codes.append(until(lambda: re.findall(r"/set-up#(inll_\w+)", server.log_tail())[len(codes) - 1:])[0])
+    assert len(set(codes)) == 3
+    for code in codes[:2]:
+        asked = json.dumps({"code": code, "password": "four quiet green boats"})
+        assert call_once(server.admin_port, "POST", "/api/v1/set-up", asked).status == 400
+    server.info["set_up_code"] = codes[2]
+    server.owner_password()
+    assert server.stop() == 0
+    before = server.log_tail().count("/set-up#")
+    server.start(flags=["--quickstart"])
+    assert until(lambda: server.log_tail().count("Inlet is ready.") == 3)
+    assert server.log_tail().count("/set-up#") == before
 
 
 def test_a_wrong_missing_or_open_master_key_refuses_to_start(folder):

@@ -690,7 +690,7 @@ def test_no_secret_of_all_these_calls_is_in_the_log_or_on_the_disk(server, targe
     target.post(b"", {"Authorization": basic(target.secret, "")})
     target.post(b"", {"Authorization": f"Digest {target.secret}"})
     target.assert_good_call_works()
-    secrets = [target.secret, server.info["api_token"], server.info["management_token"], server.info["password"]]
+    secrets = [target.secret, server.info["api_token"], server.info["management_token"], server.owner_password()]
     found = []
     files = [server.log] + [path for path in server.data.rglob("*") if path.is_file()]
     for path in files:

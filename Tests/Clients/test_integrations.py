@@ -102,7 +102,7 @@ def activation(reporter, credential):
 def session(server):
     """The owner, signed in at a browser."""
     browser = Browser(server.admin_port)
-    signed_in = browser.expect(201, "POST", "/sessions", {"login": "owner", "password": server.info["password"]})
+    signed_in = browser.expect(201, "POST", "/sessions", {"login": "owner", "password": server.owner_password()})
     browser.csrf = signed_in["csrf_token"]
     return browser
 
@@ -110,7 +110,7 @@ def session(server):
 @pytest.fixture(scope="session")
 def revealing(server, session):
     """A management token with the scope `reveal`."""
-    asked = {"kind": "management", "name": "reveals", "scopes": ["reveal"], "password": server.info["password"]}
+    asked = {"kind": "management", "name": "reveals", "scopes": ["reveal"], "password": server.owner_password()}
     made = session.expect(201, "POST", "/tokens", asked)
     assert made["scopes"] == ["reveal"]
     return made["secret"]
@@ -581,7 +581,7 @@ def test_E7_a_look_at_a_secret_needs_the_scope_or_the_password_and_is_written_do
         assert shown.json() == {it: thing[it] for it in ["secret", "header", "curl"]}
         assert session.request("POST", path, {}).status == 400
         assert session.request("POST", path, {"password": "not it at all"}).status == 400
-        assert session.expect(200, "POST", path, {"password": server.info["password"]})["secret"] == thing["secret"]
+        assert session.expect(200, "POST", path, {"password": server.owner_password()})["secret"] == thing["secret"]
         entries = reporter.look(f"/audit?subject={thing['id']}")["items"]
         noun = "credential" if thing is credential else "application"
         assert [it["action"] for it in entries[:-1]] == [

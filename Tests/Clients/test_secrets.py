@@ -121,7 +121,8 @@ class Day:
         info = self.server.info
         for name in ["api_token", "management_token"]:
             self.secret(f"{name} of init", info[name])
-        self.text("password of init", info["password"])
+        self.secret("code of the set-up link", info["set_up_code"])
+        self.text("password of the owner", self.server.owner_password())
         self.tokens()
         self.refused_calls()
         self.held_calls()
@@ -301,8 +302,8 @@ class Day:
 
     def looks(self):
         """Looks at secrets, after master keys were changed: with the scope, without it, and in a session."""
-        browser = self.sign_in("the owner", {"login": "owner", "password": self.server.info["password"]})
-        proof = {"password": self.server.info["password"]}
+        browser = self.sign_in("the owner", {"login": "owner", "password": self.server.owner_password()})
+        proof = {"password": self.server.owner_password()}
         asked = {"kind": "management", "name": "reveals", "scopes": ["reveal"]}
         revealing = self.secret("a token that may reveal", browser.expect(201, "POST", "/tokens", asked | proof)["secret"])
         wrong = self.text("a wrong password for a look", "look-0-" + made_up_secret("z")[5:20])

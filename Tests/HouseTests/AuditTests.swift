@@ -123,7 +123,7 @@ import Testing
             let hidden = [
                 person.password, reset, try #require(token.secret), try #require(rotated.secret),
                 try #require(browser[cookie: Browser.sessionCookie]), try #require(browser[cookie: Browser.deviceCookie]),
-                house.made.password, house.made.apiToken, house.made.managementToken,
+                house.password, house.made.apiToken, house.made.managementToken,
             ]
 
             let export = String(decoding: try await house.api(.GET, "audit/export").body, as: UTF8.self)

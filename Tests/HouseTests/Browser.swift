@@ -137,7 +137,7 @@ extension TestHouse {
 
     /// The first owner, who chose no other password yet.
     var firstOwner: Person {
-        Person(id: made.owner.text, login: made.login, password: made.password)
+        Person(id: made.owner.text, login: made.login, password: password)
     }
 
     /// Makes one call after another for as long as the lamp burns, and says how each was answered.

@@ -20,8 +20,9 @@ import Testing
         "POST invitations": "invitation create", "POST invitations/accept": "invitation accept",
         // The command line acts in another organization by signing in there.
         "POST sessions": "sign-in", "POST sessions/current/organization": nil, "POST passwords": "password set",
+        "POST set-up": "set-up",
         "GET sessions": "session list", "DELETE sessions/current": "session end", "DELETE sessions/:id": "session end",
-        "GET me": "me", "POST me/password": "password change", "POST me/second-factor": "second-factor enable",
+        "GET me": "me show", "PATCH me": "me edit", "POST me/password": "password change", "POST me/second-factor": "second-factor enable",
         "POST me/second-factor/confirm": "second-factor confirm", "POST me/second-factor/remove": "second-factor remove",
         "GET webhooks": "webhook list", "POST webhooks": "webhook create", "GET webhooks/:id": "webhook show",
         "PATCH webhooks/:id": "webhook edit", "GET webhooks/:id/fields": "webhook fields",

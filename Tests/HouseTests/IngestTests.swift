@@ -363,7 +363,7 @@ import Testing
             #expect(files.contains { $0.lastPathComponent == "inlet.db-wal" })
             for file in files {
                 let bytes = try Data(contentsOf: file)
-                for hidden in [secret, house.made.apiToken, house.made.managementToken, house.made.password] {
+                for hidden in [secret, house.made.apiToken, house.made.managementToken, house.password] {
                     #expect(bytes.range(of: Data(hidden.utf8)) == nil, "in \(file.lastPathComponent)")
                 }
             }

@@ -8,6 +8,7 @@ import Manage
 import NIOCore
 import NIOHTTP1
 import RestAPI
+import Storage
 import Testing
 
 /// Who may do what. Everybody asks for everything, by a real request with a valid body for a target made for it, and the answers
@@ -163,7 +164,7 @@ private struct Stage {
         elsewhere = try await house.stranger()
         var people: [Who: Person] = [
             .owner: Person(
-                account: house.made.owner.text, login: house.made.login, password: house.made.password,
+                account: house.made.owner.text, login: house.made.login, password: house.password,
                 token: house.made.managementToken, webhook: house.made.webhook.text)
         ]
         for (who, role) in [(Who.admin, Role.admin), (.member, .member), (.viewer, .viewer)] {
@@ -300,13 +301,17 @@ private struct Stage {
         switch name {
         case "POST sessions":
             { _ in
-                let made = house.made
-                return Asked("sessions", #"{"login":"\#(made.login)","password":"\#(made.password)"}"#)
+                return Asked("sessions", #"{"login":"\#(house.made.login)","password":"\#(house.password)"}"#)
             }
         case "POST passwords":
             { _ in
                 let invitation = try await house.client().inviteAgain(try await person(.viewer))
                 return Asked("passwords", #"{"code":"\#(invitation.code)","password":"a phrase of my own"}"#)
+            }
+        case "POST set-up":
+            { _ in
+                let code = try await setUpCode()
+                return Asked("set-up", #"{"code":"\#(code)","password":"\#(house.password)"}"#)
             }
         case "DELETE sessions/current": { who in Asked("sessions/current", in: try await ownSession(of: who)) }
         case "DELETE sessions/:id":
@@ -322,6 +327,7 @@ private struct Stage {
                     "sessions/current/organization", #"{"organization":"\#(home.text)"}"#,
                     in: try await ownSession(of: who))
             }
+        case "PATCH me": { _ in Asked("me", #"{"language":"nl"}"#) }
         case "POST me/password":
             { who in
                 let password = people[who]?.password ?? ""
@@ -732,6 +738,15 @@ private struct Stage {
         guard let login = people[who]?.login, !login.isEmpty else { return Secret.random(.oneTime).revealed() }
         let host = house.client(who == .elsewhere ? nil : people[.elsewhere]?.token)
         return try await host.invite(NewInvitation(login: login)).code
+    }
+
+    // As before the first sign-in of the owner, who gets the same password again.
+    private func setUpCode() async throws -> String {
+        try await house.house.store.write { [owner = house.made.owner] transaction in
+            try CredentialTable(transaction.connection).dropPassword(of: owner)
+            try transaction.connection.execute("UPDATE memberships SET last_sign_in_at = NULL WHERE account = \(owner)")
+        }
+        return try #require(try await Installation(house.house.desk).setUpAgain()).code
     }
 
     /// Signs in who can, in the organization that is home.

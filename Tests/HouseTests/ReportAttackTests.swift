@@ -351,7 +351,7 @@ import inlet
                 ),
                 (
                     403, "scope", "tokens", house.made.owner.text,
-                    { try await house.api(.POST, "tokens", wanted(house.made.password), token: scopeless) }
+                    { try await house.api(.POST, "tokens", wanted(house.password), token: scopeless) }
                 ),
             ]
 

@@ -81,7 +81,7 @@ import Testing
                 ("scope", 403, house.made.owner.text, { try await house.api(.POST, $0, "{}", token: scopeless) }),
                 (
                     "scope", 403, house.made.owner.text,
-                    { try await house.api(.POST, $0, #"{"password":"\#(house.made.password)"}"#, token: scopeless) }
+                    { try await house.api(.POST, $0, #"{"password":"\#(house.password)"}"#, token: scopeless) }
                 ),
                 ("scope", 403, robot.id, { try await house.api(.POST, $0, nil, token: #require(robots.secret)) }),
             ]
@@ -201,7 +201,7 @@ import Testing
             }
 
             #expect(try await house.api(.POST, "tokens", body, token: scopeless).status == 403)
-            #expect(try await house.api(.POST, "tokens", with(house.made.password), token: scopeless).status == 403)
+            #expect(try await house.api(.POST, "tokens", with(house.password), token: scopeless).status == 403)
             for wrong in [body, with("wrong horse")] {
                 let refused = try await browser.request(.POST, "tokens", wrong)
                 #expect(refused.status == 400 && refused.problem?.field == "password")
@@ -213,7 +213,7 @@ import Testing
             }
             #expect(try await house.client().tokens().items.filter { !$0.scopes.isEmpty }.count == 1)
 
-            let bySession = try await browser.request(.POST, "tokens", with(house.made.password))
+            let bySession = try await browser.request(.POST, "tokens", with(house.password))
             let byToken = try await house.api(.POST, "tokens", body)
             for answer in [bySession, byToken] {
                 let token = try Wire.decode(TokenView.self, from: answer.body)
@@ -250,7 +250,7 @@ import Testing
 
             house.clock.advance(by: .seconds(1))
             let rotated = try await browser.request(
-                .POST, "tokens/\(token.id)/rotate", #"{"password":"\#(house.made.password)"}"#)
+                .POST, "tokens/\(token.id)/rotate", #"{"password":"\#(house.password)"}"#)
 
             let view = try Wire.decode(TokenView.self, from: rotated.body)
             #expect(rotated.status == 201 && view.scopes == ["reveal"])

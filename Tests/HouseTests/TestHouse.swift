@@ -19,6 +19,8 @@ import inlet
 final class TestHouse: Sendable {
     let house: House
     let made: Installation.Made
+    /// Of the first owner.
+    let password = TestHouse.ownersPassword
     let clock: HandClock
     let folder: URL
     let ingestPort: Int
@@ -85,8 +87,11 @@ final class TestHouse: Sendable {
         let desk = try await Desk(
             store: store, clock: clock, keys: KeyCabinet(keyRing), ingestURL: "http://127.0.0.1:1")
         let made = try await Installation(desk).make()
+        try await PersonOperations(desk).setUp(.init(password: ownersPassword), by: made.setUp.code)
         return try await live(settings, store, keyRing, made, clock, body: body)
     }
+
+    private static let ownersPassword = "four quiet green boats"
 
     @discardableResult
     private static func live(

@@ -33,6 +33,7 @@ import Testing
         #expect(keys.map(\.number) == [1] && keys.first?.checkValue == Data("check".utf8))
         #expect(organization?.holdsCalls == true)
         #expect(organization?.renameRegenerates == false && organization?.notification == nil)
+        #expect(organization?.language == .english)
         #expect(entry?.token.mayReveal == false)
         #expect(webhooks.map(\.id) == [old.webhook])
         #expect(webhooks.allSatisfy { $0.retentionDays == nil && $0.retentionBytes == nil && !$0.echoesBody })

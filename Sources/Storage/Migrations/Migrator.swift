@@ -24,7 +24,7 @@ package struct Migration: Sendable {
 /// Brings a database up to the schema this program knows, and refuses any other.
 package struct Migrator: Sendable {
     /// All steps in order. A new one is one line here.
-    package static let all: [Migration] = [.house, .credentialLife, .integrations, .flows, .events]
+    package static let all: [Migration] = [.house, .credentialLife, .integrations, .flows, .events, .languages]
 
     private let migrations: [Migration]
 

@@ -22,9 +22,9 @@ package struct AccountTable {
     package func insert(_ account: Account, passwordHash: String?) throws(StorageError) {
         try connection.execute(
             """
-            INSERT INTO accounts (id, kind, name, login, password_hash, created_at)
+            INSERT INTO accounts (id, kind, name, login, password_hash, created_at, language)
             VALUES (\(account.id), \(account.kind.rawValue), \(account.name), \(account.login), \(passwordHash),
-                \(account.createdAt))
+                \(account.createdAt), \(account.language?.rawValue))
             """)
     }
 
@@ -79,13 +79,23 @@ package struct AccountTable {
         try connection.execute("UPDATE accounts SET name = \(name) WHERE id = \(account)")
     }
 
+    /// Sets what a person signs in with.
+    package func setLogin(of account: ID<Account>, to login: String) throws(StorageError) {
+        try connection.execute("UPDATE accounts SET login = \(login) WHERE id = \(account)")
+    }
+
+    /// Sets the language that the person reads; `nil` for the organization's (D13).
+    package func setLanguage(of account: ID<Account>, to language: Language?) throws(StorageError) {
+        try connection.execute("UPDATE accounts SET language = \(language?.rawValue) WHERE id = \(account)")
+    }
+
     /// Takes an account's login, password and second factor away; its name stays for the audit log.
     package func forget(_ account: ID<Account>) throws(StorageError) {
         try connection.execute(
             """
             UPDATE accounts
             SET login = NULL, password_hash = NULL, second_factor = NULL, second_factor_pending = NULL,
-                second_factor_step = NULL
+                second_factor_step = NULL, language = NULL
             WHERE id = \(account)
             """)
         try connection.execute("DELETE FROM recovery_codes WHERE account = \(account)")
@@ -106,7 +116,7 @@ package struct AccountTable {
         try connection.row(
             """
             SELECT id, kind, name, login, created_at, password_hash IS NOT NULL AS has_password,
-                second_factor IS NOT NULL AS has_second_factor
+                second_factor IS NOT NULL AS has_second_factor, language
             FROM accounts WHERE login = \(login)
             """
         ).map(Account.init)
@@ -151,7 +161,7 @@ package struct AccountTable {
         try connection.rows(
             """
             SELECT a.id, a.kind, a.name, a.login, a.created_at, a.password_hash IS NOT NULL AS has_password,
-                a.second_factor IS NOT NULL AS has_second_factor, m.sign_in_blocked_at, m.organization, m.account, m.role, m.state, m.state_since,
+                a.second_factor IS NOT NULL AS has_second_factor, a.language, m.sign_in_blocked_at, m.organization, m.account, m.role, m.state, m.state_since,
                 m.state_reason, m.active_since, m.last_token_use_at, m.last_sign_in_at
             FROM memberships m JOIN accounts a ON a.id = m.account
             WHERE \(sql: condition)
@@ -166,7 +176,8 @@ extension Account {
         self.init(
             id: try row.id("id"), kind: try row.word("kind"), name: try row.label("name"),
             login: try row.optionalText("login"), createdAt: try row.timestamp("created_at"),
-            hasPassword: try row.flag("has_password"), hasSecondFactor: try row.flag("has_second_factor"))
+            hasPassword: try row.flag("has_password"), hasSecondFactor: try row.flag("has_second_factor"),
+            language: try row.optionalWord("language"))
     }
 }
 

@@ -144,7 +144,17 @@ package struct CredentialTable {
     package func dropPasswordLinks(of account: ID<Account>) throws(StorageError) {
         try connection.execute(
             """
-            DELETE FROM one_time_links WHERE account = \(account) AND purpose IN ('invitation', 'password_reset')
+            DELETE FROM one_time_links
+            WHERE account = \(account) AND purpose IN ('invitation', 'password_reset', 'set_up')
+            """)
+    }
+
+    /// Drops the links to a password that another account made; those that whoever runs the machine made stay.
+    package func dropIssuedPasswordLinks(of account: ID<Account>) throws(StorageError) {
+        try connection.execute(
+            """
+            DELETE FROM one_time_links
+            WHERE account = \(account) AND purpose IN ('invitation', 'password_reset') AND issuer IS NOT NULL
             """)
     }
 

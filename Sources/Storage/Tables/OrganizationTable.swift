@@ -11,10 +11,11 @@ package struct OrganizationTable {
         try connection.execute(
             """
             INSERT INTO organizations (id, name, inactivity_days, daily_quota, hold_calls, created_at, rename_regenerates,
-                notification_url, notification_headers)
+                notification_url, notification_headers, language)
             VALUES (\(organization.id), \(organization.name), \(organization.inactivity.days), \(organization.dailyQuota),
                 \(organization.holdsCalls), \(organization.createdAt), \(organization.renameRegenerates),
-                \(organization.notification?.url.text), \(organization.notification?.headersText ?? ""))
+                \(organization.notification?.url.text), \(organization.notification?.headersText ?? ""),
+                \(organization.language.rawValue))
             """)
     }
 
@@ -26,7 +27,7 @@ package struct OrganizationTable {
                 daily_quota = \(organization.dailyQuota), hold_calls = \(organization.holdsCalls),
                 rename_regenerates = \(organization.renameRegenerates),
                 notification_url = \(organization.notification?.url.text),
-                notification_headers = \(organization.notification?.headersText ?? "")
+                notification_headers = \(organization.notification?.headersText ?? ""), language = \(organization.language.rawValue)
             WHERE id = \(organization.id)
             """)
     }
@@ -43,7 +44,8 @@ package struct OrganizationTable {
 
 private let columns: StaticString =
     """
-    id, name, inactivity_days, daily_quota, hold_calls, created_at, rename_regenerates, notification_url, notification_headers
+    id, name, inactivity_days, daily_quota, hold_calls, created_at, rename_regenerates, notification_url, notification_headers,
+        language
     """
 
 extension Organization.Notification {
@@ -86,6 +88,7 @@ extension Organization {
             createdAt: try row.timestamp("created_at"),
             renameRegenerates: try row.flag("rename_regenerates"),
             notification: try Notification(
-                url: try row.optionalText("notification_url"), headersText: try row.text("notification_headers")))
+                url: try row.optionalText("notification_url"), headersText: try row.text("notification_headers")),
+            language: try row.word("language"))
     }
 }
