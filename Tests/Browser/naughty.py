@@ -36,8 +36,8 @@ TEMPLATES = [
 ]
 UNICODE = [
     "\u202eright to left\u202c", "\u2067isolate\u2069", "zero\u200bwidth\u200d\u2060joined\ufeff",
-    "\u0627\u0644\u0637\u0644\u0628", "注文フック", "👩‍👩‍👧‍👦 🇳🇱 🏳️‍🌈 👍🏽", "Z\u0351\u036b\u0343a\u0354\u0355l\u0310go\u0308 \u0301", "e\u0301 is not \u00e9",
-    "İıŞş ß ǆ", "\ufffd", "＜script＞",
+    "\u0627\u0644\u0637\u0644\u0628", "注文フック", "👩‍👩‍👧‍👦 🇳🇱 🏳️‍🌈 👍🏽", "Z\u0351\u036b\u0343a\u0354\u0355l\u0310go\u0308 \u0301",
+    "e\u0301 is not \u00e9", "İıŞş ß ǆ", "\ufffd", "＜script＞",
 ]
 QUERIES = [
     "'; DROP TABLE webhooks; --", "\" OR 1=1 --", "%' OR '1'='1", "a_%b\\", "NULL", "None", "undefined", "true", "0",

@@ -1,9 +1,11 @@
 """People at the console: who they are, how they sign in, and in which language they are spoken to."""
 
 import contextlib
+import itertools
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 390, "height": 844}
+NUMBERS = itertools.count(1)
 OWNER_PASSWORD = "five quiet herons at dawn"
 
 
@@ -64,7 +66,7 @@ class Console:
 
     def new_person(self, name, role="admin", password="seven brown owls at noon"):
         """An account that can sign in, with the given role."""
-        login = f"{name.lower().replace(' ', '.')}@example.com"
+        login = f"{name.lower().replace(' ', '.')}.{next(NUMBERS)}@example.com"
         asked = {"kind": "person", "name": name, "login": login, "role": role}
         made = self.api.expect([201], "POST", "/api/v1/accounts", asked).json()
         code = made["invitation"]["code"]
@@ -72,6 +74,6 @@ class Console:
         return Person(login, password)
 
     def speak(self, context, session, language):
-        """Makes a language that of the person who is signed in. The browser should ask for it too; what counts is `lang` of the page."""
+        """Makes a language the own one of the person who is signed in; whether pages speak it says their `lang`."""
         return context.request.patch(
             f"{self.url}/api/v1/me", data={"language": language}, headers={"Inlet-CSRF": session["csrf_token"]})

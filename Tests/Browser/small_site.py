@@ -16,11 +16,15 @@ GOOD = f"""<!DOCTYPE html>
 FILES = {
     "/icon.svg": ("image/svg+xml", '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"></svg>'),
     "/style.css": ("text/css", ".pale { color: #999; background: #fff } .wide { width: 3000px } "
-                   "@media (prefers-color-scheme: dark) { html { background: #000; color: #fff } .dim { color: #333; background: #000 } }"),
+                   ".unmarked { outline: none } .away { position: absolute; left: -900px } "
+                   "@media (prefers-color-scheme: dark) {"
+                   " html { background: #000; color: #fff } .dim { color: #333; background: #000 } }"),
     "/module.js": ("text/javascript", "document.body.dataset.ran = 'yes';"),
     "/fetching.js": ("text/javascript", "fetch('/missing');"),
     "/throwing.js": ("text/javascript", "throw new Error('oh');"),
     "/warning.js": ("text/javascript", "console.warn('take care');"),
+    "/trapping.js": ("text/javascript", "const trap = document.getElementById('trap');"
+                     "trap.addEventListener('keydown', event => { if (event.key === 'Tab') event.preventDefault(); });"),
     "/file": ("text/csv", "a,b"),
     "/calling.js": ("text/javascript", "alert('hello');"),
 }

@@ -14,6 +14,7 @@ import pytest
 import checks
 import chromium
 import naughty
+from inlet_server import until
 from small_site import GOOD, Site
 
 @pytest.fixture
@@ -24,11 +25,19 @@ def site(monkeypatch):
         yield site
 
 
-def found_on(page, site, **options):
+def found_on(page, site, words=""):
+    """What is found on the page, until the words are among it: what a script fetches fails a little later."""
     page.goto(site.url)
-    page.wait_for_load_state("networkidle")
-    found = "\n".join(checks.findings(page, **options))
-    checks.WATCHES[page].forget()
+    found = "\n".join(checks.findings(page))
+
+    def look_again():
+        nonlocal found
+        page.wait_for_timeout(20)
+        found += "\n".join(checks.WATCHES[page].findings(200))
+        return words in found
+
+    if words not in found:
+        until(look_again, seconds=5)
     return found
 
 
@@ -73,7 +82,7 @@ def test_a_good_page_passes_without_JavaScript(page, site):
 ])
 def test_a_fault_is_found(page, site, more, words):
     site.with_body(more)
-    assert words in found_on(page, site)
+    assert words in found_on(page, site, words)
 
 
 @pytest.mark.parametrize("good, bad, words", [

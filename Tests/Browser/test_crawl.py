@@ -6,6 +6,7 @@ import pytest
 
 import checks
 from crawl import Crawl, look_at_shape, look_everywhere
+from keyboard import keyboard_findings
 from people import NARROW, WIDE, Person
 
 # A console with fewer kinds of pages than this lost some, or its links do not lead there.
@@ -72,6 +73,12 @@ def test_without_JavaScript_there_are_the_same_pages(shop, go, console_pages):
                                       {"width": 1920, "height": 1080}], ids=lambda it: f"{it['width']} px")
 def test_no_page_scrolls_sideways(shop, go, viewport):
     crawl(shop, go(viewport=viewport), look_at_shape(), per_pattern=1)
+
+
+@pytest.mark.seconds_max(SECONDS)
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_every_page_can_be_used_by_keyboard(shop, go, viewport):
+    crawl(shop, go(viewport=viewport), keyboard_findings, per_pattern=1)
 
 
 @pytest.mark.seconds_max(SECONDS)
