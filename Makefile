@@ -9,7 +9,7 @@ INLET = .build/release/inlet
 PYTHON = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run release test lint format unit clients crash torture bench clean
+.PHONY: help run release test lint format unit clients browser screenshots crash torture bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,7 +26,7 @@ release: ## build the release program, bin/inlet
 
 test: ## install what is missing and run all tests
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory lint unit clients crash
+	@$(MAKE) --no-print-directory lint unit clients browser crash
 
 lint: ## check how the code is laid out
 	@echo "==> Checking the layout of the code"
@@ -43,6 +43,14 @@ unit: ## Swift tests: rules, storage, the whole server through real sockets
 clients: ## real clients against the real program
 	@echo "==> Real clients"
 	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Clients
+
+browser: ## every page of the console in a real browser: by keyboard, with and without JavaScript, light and dark
+	@echo "==> The console in a browser"
+	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Browser
+
+screenshots: release ## pictures of every page, in .build/pictures, and a few of them in docs/pictures
+	@scripts/setup.sh test
+	@INLET_BIN=$(INLET) $(PYTHON) Tests/Browser/screenshots.py --out .build/pictures --chosen docs/pictures
 
 crash: ## kill -9 under load and while delivering, again and again
 	@echo "==> kill -9 under load, $(CRASH_ROUNDS) times"

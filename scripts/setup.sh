@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a build or the tests need and this machine lacks. Safe to run again; says what it does.
 #   scripts/setup.sh build   libraries and headers for the build
-#   scripts/setup.sh test    those, and the real clients that the tests use (in .venv)
+#   scripts/setup.sh test    those, and the real clients and the browser that the tests use (Python's in .venv)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,12 +19,14 @@ if ((major < 6 || (major == 6 && minor < 2))); then
 fi
 
 packages=(libsqlite3-dev libargon2-dev)
-if [[ ${1:-build} == test ]]; then packages+=(python3 python3-venv curl openssl faketime); fi
+if [[ ${1:-build} == test ]]; then packages+=(python3 python3-venv curl openssl faketime chromium fonts-liberation default-jre-headless); fi
 
 missing=()
 for package in "${packages[@]}"; do
     case $package in
-        # Another python3, curl or openssl than Debian's serves as well.
+        # Another python3, curl, openssl or Java than Debian's serves as well.
+        default-jre-headless) java -version >/dev/null 2>&1 || missing+=("$package") ;;
+        chromium) [[ -n ${CHROMIUM:-} ]] || command -v chromium >/dev/null || missing+=("$package") ;;
         python3 | curl | openssl) command -v "$package" >/dev/null || missing+=("$package") ;;
         python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=("$package") ;;
         *) dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package") ;;
@@ -43,11 +45,13 @@ if ((${#missing[@]})); then
 fi
 
 if [[ ${1:-build} == test ]]; then
+    # One .venv serves both kinds of tests.
+    lists=(Tests/Clients/requirements.txt Tests/Browser/requirements.txt)
     stamp=.venv/requirements.txt
-    if ! cmp -s Tests/Clients/requirements.txt "$stamp"; then
-        say "Making .venv with the clients of Tests/Clients/requirements.txt"
+    if ! cat "${lists[@]}" | cmp -s - "$stamp"; then
+        say "Making .venv with what stands in ${lists[*]}"
         python3 -m venv .venv
-        .venv/bin/pip install -q --disable-pip-version-check -r Tests/Clients/requirements.txt
-        cp Tests/Clients/requirements.txt "$stamp"
+        .venv/bin/pip install -q --disable-pip-version-check "${lists[@]/#/-r}"
+        cat "${lists[@]}" >"$stamp"
     fi
 fi

@@ -1,37 +1,14 @@
 """One server for the whole session, on a fresh data folder; every test speaks to it as a stranger would."""
 
-import shutil
-import signal
-import sys
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from inlet_server import Server, Wire, call_once, complaint_about, sha256
-
-TEST_SECONDS_MAX = 120
+from inlet_server import Wire, call_once, sha256
+from session_server import bounded_in_time, serving  # noqa: F401, bounded_in_time is a fixture
 
 
 @pytest.fixture(scope="session")
 def server(request):
-    folder = Path(tempfile.mkdtemp(prefix="inlet-clients-"))
-    server = Server(folder)
-    if complaint := complaint_about(server.binary):
-        shutil.rmtree(folder)
-        pytest.exit(complaint, returncode=2)
-    try:
-        server.init()
-        server.start()
-        yield server
-        code = server.stop()
-        assert code == 0, f"after SIGTERM the server ended with {code}, not 0"
-    finally:
-        server.kill()
-        # sys.exc_info is empty after a test failed (pytest keeps that to itself), so both are asked.
-        if request.session.testsfailed or sys.exc_info()[0]:
-            print(f"\n--- stderr of the server ---\n{server.log_tail()}\n---", file=sys.__stderr__)
-        shutil.rmtree(folder, ignore_errors=True)
+    yield from serving(request, "clients")
 
 
 @pytest.fixture(scope="session")
@@ -100,17 +77,3 @@ def target(server, api, request):
 @pytest.fixture(scope="module")
 def shared_target(server, api, request):
     return Target(server, api, request.module.__name__)
-
-
-@pytest.fixture(autouse=True)
-def bounded_in_time(request):
-    """No test hangs: what a socket time-out does not end, the alarm does."""
-
-    def ring(*_):
-        raise TimeoutError(f"the test took longer than {TEST_SECONDS_MAX} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(TEST_SECONDS_MAX)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)

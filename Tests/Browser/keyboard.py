@@ -1,0 +1,81 @@
+"""Whether a page can be used by keyboard alone: Tab reaches everything, in view, and shows where it is."""
+
+STEPS_MAX = 400
+
+# Everything that a person could press or fill in, numbered. Of a group of radio buttons Tab reaches one.
+NUMBER = """
+() => {
+  const groups = new Set();
+  const all = 'a[href], area[href], button, input, select, textarea, summary, [tabindex], [contenteditable=true]';
+  const reachable = [...document.querySelectorAll(all)].filter(part => {
+    if (part.disabled || part.type === 'hidden' || part.tabIndex < 0 || part.closest('[inert]')) return false;
+    if (part.matches('summary') && part.parentElement.tagName !== 'DETAILS') return false;
+    if (!part.checkVisibility({ visibilityProperty: true })) return false;
+    if (part.type !== 'radio') return true;
+    const group = (part.form?.action || '') + ' ' + part.name;
+    const isFirst = !groups.has(group);
+    groups.add(group);
+    return isFirst;
+  });
+  const names = reachable.map(part => part.outerHTML.slice(0, 120).replace(/\\s+/g, ' '));
+  reachable.forEach((part, number) => part.dataset.step = number);
+  for (const radio of document.querySelectorAll('input[type=radio]')) {
+    const steps = [...document.querySelectorAll('input[type=radio][data-step]')];
+    const first = steps.find(it => it.name === radio.name && it.form === radio.form);
+    if (first) radio.dataset.step = first.dataset.step;
+  }
+  return names;
+}
+"""
+
+# Where the focus is, and whether that can be seen.
+HERE = """
+() => {
+  const part = document.activeElement;
+  if (!part || part === document.body || part === document.documentElement) return null;
+  const box = part.getBoundingClientRect();
+  // A choice may be marked by the label around it.
+  const outside = part.closest('label') || part;
+  const isMarked = it => {
+    const style = getComputedStyle(it);
+    return style.outlineStyle !== 'none' && style.outlineWidth !== '0px' || style.boxShadow !== 'none';
+  };
+  return {
+    step: part.dataset.step === undefined ? null : Number(part.dataset.step),
+    html: part.outerHTML.slice(0, 120).replace(/\\s+/g, ' '),
+    inView: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth && box.width > 0 && box.height > 0,
+    isMarked: isMarked(part) || isMarked(outside),
+  };
+}
+"""
+
+
+def keyboard_findings(page):
+    """Goes through the page by Tab, from its top, and says what cannot be reached or seen."""
+    names = page.evaluate(NUMBER)
+    if not names:
+        return []
+    page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
+    reached, found = set(), []
+    for _ in range(min(len(names) + 20, STEPS_MAX)):
+        page.keyboard.press("Tab")
+        here = page.evaluate(HERE)
+        if here is None:
+            break
+        if here["step"] in reached:
+            break
+        if here["step"] is not None:
+            reached.add(here["step"])
+        if not here["inView"]:
+            found.append(f"focus is out of view at {here['html']}")
+        elif not here["isMarked"]:
+            found.append(f"focus cannot be seen at {here['html']}")
+    if len(names) + 20 <= STEPS_MAX:
+        found += [f"Tab does not reach {name}" for step, name in enumerate(names) if step not in reached]
+    return found
+
+
+def check_keyboard(page):
+    """Raises with everything on the page that somebody without a mouse cannot reach, or not see."""
+    found = keyboard_findings(page)
+    assert not found, f"\n{page.url}\n" + "\n".join(f"   {one}" for one in found)
