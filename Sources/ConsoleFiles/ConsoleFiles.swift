@@ -35,7 +35,7 @@ package enum ConsoleFiles {
     // Whoever writes pages sees a change at the next load, without a build. Release builds know no such thing.
     private static func developmentFolder(_ kind: String) -> (String) -> Data? {
         #if DEBUG
-            if let folder = ProcessInfo.processInfo.environment["INLET_CONSOLE_FILES"] {
+            if let folder = ProcessInfo.processInfo.environment["CONSOLE_FILES"] {
                 return { FileManager.default.contents(atPath: "\(folder)/\(kind)/\($0)") }
             }
         #endif
@@ -45,7 +45,7 @@ package enum ConsoleFiles {
     /// Whether files are read anew for each page.
     package static var areInDevelopment: Bool {
         #if DEBUG
-            ProcessInfo.processInfo.environment["INLET_CONSOLE_FILES"] != nil
+            ProcessInfo.processInfo.environment["CONSOLE_FILES"] != nil
         #else
             false
         #endif
