@@ -39,7 +39,30 @@ package struct PageRoute: Sendable {
 
 /// Every page there is.
 package enum AllPages {
-    package static let list: [PageRoute] = HomePages.list + SignInPages.list + WebhookPages.list
+    package static let list: [PageRoute] = [
+        HomePages.list,
+        SignInPages.list,
+        SetUpPages.list,
+        OwnPages.list,
+        OrganizationPages.list,
+        WebhookPages.list,
+        TokenPages.list,
+        IntegrationPages.list,
+        EventPages.list,
+        CallPages.list,
+        HeldPages.list,
+        ReplayPages.list,
+        FlowPages.list,
+        DestinationPages.list,
+        DeliveryPages.list,
+        IntegrationTokenPages.list,
+        VariablePages.list,
+        ApplicationPages.list,
+        ResourcePages.list,
+        AccountPages.list,
+        OutlookPages.list,
+        AuditPages.list,
+    ].flatMap { $0 }
 }
 
 /// The parts of the console, as the navigation lists them.

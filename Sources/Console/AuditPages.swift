@@ -1,0 +1,6 @@
+import Domain
+
+/// The audit log (N8).
+enum AuditPages {
+    static let list: [PageRoute] = []
+}

@@ -1,0 +1,6 @@
+import Domain
+
+/// Deliveries and their attempts.
+enum DeliveryPages {
+    static let list: [PageRoute] = []
+}

@@ -1,0 +1,6 @@
+import Domain
+
+/// Where events go.
+enum DestinationPages {
+    static let list: [PageRoute] = []
+}

@@ -1,0 +1,6 @@
+import Domain
+
+/// Sending events again (N10).
+enum ReplayPages {
+    static let list: [PageRoute] = []
+}

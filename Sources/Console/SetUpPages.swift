@@ -1,0 +1,6 @@
+import Domain
+
+/// One-time links: the first set-up, a new password, an invitation.
+enum SetUpPages {
+    static let list: [PageRoute] = []
+}
