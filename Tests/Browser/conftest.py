@@ -89,9 +89,9 @@ def page(new_page, request):
 
 
 @pytest.fixture
-def signed_in(page, console, browser):
+def signed_in(page, console):
     """A page of the owner, signed in, not yet at any address; `signed_in.session` has the `csrf_token`."""
-    page.session = console.sign_in(page.context, console.owner(browser))
+    page.session = console.sign_in(page.context, console.owner())
     return page
 
 

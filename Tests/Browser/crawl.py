@@ -25,6 +25,8 @@ CLOSED = """
   });
 }
 """
+# Colours that are still on their way are nobody's fault.
+STILL = "() => Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)))"
 OPEN = """
 selector => {
   const part = document.querySelector(selector);
@@ -96,7 +98,11 @@ class Crawl:
             return Visit(url, head.status, kind, [], [])
         self.page.goto(url)
         status = checks.WATCHES[self.page].document.status
-        found = self.look(self.page) if status < 300 else [f"answered {status}, linked from {self.come_from[url]}"]
+        if status < 300:
+            found = self.look(self.page)
+        else:
+            found = [f"answered {status}, linked from {self.come_from[url]}"]
+            checks.WATCHES[self.page].forget()
         links = [link.partition("#")[0] for link in self.page.evaluate(LINKS)]
         # Which language a page speaks is not another page.
         links = [link for link in links if "lang" not in dict(parse_qsl(urlsplit(link).query))]
@@ -131,10 +137,12 @@ def look_everywhere(language="en", keys=True):
         parts = page.evaluate(CLOSED)
         for theme in ["light", "dark"]:
             page.emulate_media(color_scheme=theme)
+            page.evaluate(STILL)
             # The first look was at the page in light, with what unfolds closed.
             found += [f"{theme}, unfolded: {text}" for text in checks.axe(page, ["color-contrast"] if theme == "dark" else None)]
             for part in parts:
                 page.evaluate(OPEN, part)
+                page.evaluate(STILL)
                 found += [f"{theme}, open {part}: {text}" for text in checks.axe(page, within=part)]
                 page.evaluate(CLOSE, part)
         page.emulate_media(color_scheme="light")

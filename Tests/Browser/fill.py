@@ -35,6 +35,7 @@ WEBHOOKS = {
     "Stock levels": "",
     "Returns desk": "Returns that customers announce themselves.",
 }
+ORGANIZATION, OWNER = "Oak & Linen", "Olga Visser"
 PEOPLE = {
     "Ann Bakker": "admin", "João Ferreira": "member", "Mieke de Wit": "member", "Priya Raman": "viewer",
 }
@@ -54,7 +55,7 @@ class Filled:
         self.webhooks, self.tokens, self.people, self.destinations, self.flows = {}, {}, {}, {}, {}
         self.credentials, self.applications, self.events = {}, {}, []
         self.password = PASSWORD
-        self.words = {*WEBHOOKS, *WEBHOOKS.values(), *PEOPLE, *SERVICES}
+        self.words = {*WEBHOOKS, *WEBHOOKS.values(), *PEOPLE, *SERVICES, ORGANIZATION, OWNER}
 
     def make(self, path, **body):
         return self.api.expect([201], "POST", f"/api/v1{path}", body).json()
@@ -111,6 +112,7 @@ def fill(url, ingest, token, receiver_url=None, now=None):
     dice = random.Random(7)
     shop = Filled(Api(urlsplit(url).port, token), urlsplit(ingest).port, receiver_url)
     now = now or datetime.now(timezone.utc)
+    shop.do("PATCH", "/organization", name=ORGANIZATION)
     make_accounts(shop)
     make_webhooks(shop)
     make_secret_variables(shop)
@@ -125,6 +127,7 @@ def fill(url, ingest, token, receiver_url=None, now=None):
 
 
 def make_accounts(shop):
+    shop.do("PATCH", "/accounts/owner", name=OWNER)
     for name, role in PEOPLE.items():
         login = f"{name.split()[0].lower().replace('ã', 'a')}@example.com"
         shop.people[name] = shop.make("/accounts", kind="person", name=name, login=login, role=role)

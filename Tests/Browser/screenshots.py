@@ -48,7 +48,7 @@ def signed_in(console, browser, viewport, theme, language):
                                   device_scale_factor=1 if viewport is WIDE else 2)
     page = context.new_page()
     checks.watch(page)
-    console.speak(context, console.sign_in(context, console.owner(browser)), language)
+    console.speak(context, console.sign_in(context, console.owner()), language)
     return page
 
 

@@ -85,6 +85,12 @@ def test_a_fault_is_found(page, site, more, words):
     assert words in found_on(page, site, words)
 
 
+def test_a_form_of_somebody_without_a_session_needs_no_token_of_one(page, site):
+    site.with_body('<form method="post" action="/sign-in"><button>Sign in</button></form>')
+    page.goto(site.url)
+    checks.check_page(page)
+
+
 @pytest.mark.parametrize("good, bad, words", [
     ("<title>Webhooks</title>", "", "no title"),
     ('lang="en"', 'lang="nl"', 'lang is "nl", not "en"'),
@@ -147,6 +153,13 @@ def test_invalid_HTML_is_found_under_its_address():
     found = collected.validate()
     assert set(found) == {"http://two/", "http://three/"}, found
     assert "Duplicate ID" in str(found["http://three/"])
+
+
+def test_attributes_that_are_younger_than_the_validator_are_allowed():
+    collected = checks.Collected()
+    more = '<button type="button" popovertarget="menu">Menu</button><nav id="menu" popover></nav>'
+    collected.keep("http://one/", GOOD.replace("<!--here-->", f'{more}<details name="a"><summary>More</summary></details>'))
+    assert collected.validate() == {}
 
 
 def test_the_same_HTML_is_kept_once_whatever_its_token_is():

@@ -21,18 +21,13 @@ WORDS = """
 """
 
 
-@pytest.fixture(scope="module")
-def owner(shop, browser):
-    return shop.console.owner(browser)
-
-
 @pytest.fixture
-def go(shop, owner, new_page):
+def go(shop, new_page):
     """A page of the shop's owner, signed in."""
 
     def open_page(language=None, **options):
         page = new_page(locale=language or "en", **options)
-        session = shop.console.sign_in(page.context, owner)
+        session = shop.console.sign_in(page.context, shop.console.owner())
         if language:
             shop.console.speak(page.context, session, language)
         return page

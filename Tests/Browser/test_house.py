@@ -13,7 +13,7 @@ def test_the_owner_is_signed_in(signed_in, console):
     """The session's cookie is `Secure` and `__Host-`, and a page on the loopback sends it without TLS."""
     signed_in.goto(f"{console.url}/api/v1/me")
     me = json.loads(signed_in.locator("body").inner_text())
-    assert me["account"]["login"] == console.known_owner.login
+    assert me["account"]["login"] == console.owner().login
     names = {cookie["name"] for cookie in signed_in.context.cookies() if cookie["secure"] and cookie["httpOnly"]}
     assert "__Host-inlet_session" in names
     assert len(signed_in.session["csrf_token"]) >= 16
