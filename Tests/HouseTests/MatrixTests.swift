@@ -250,7 +250,8 @@ private struct Stage {
     private func plain(_ name: String, _ path: String) -> Request? {
         switch name {
         case "GET organization", "GET organizations", "GET accounts", "GET sessions", "GET me", "GET webhooks", "GET tokens",
-            "GET events", "GET events/export", "GET calls", "GET calls/export", "GET held", "GET outlook", "GET warnings",
+            "GET events", "GET events/export", "GET calls", "GET calls/export", "GET calls/per-minute", "GET held", "GET outlook",
+            "GET warnings",
             "GET audit", "GET audit/export",
             "GET audit/verify", "GET audit/key", "GET status", "GET openapi.yaml", "GET keys", "POST keys/rotate",
             "POST backup", "POST accounts/sweep", "GET credentials", "GET applications", "GET resources", "GET secret-variables",
