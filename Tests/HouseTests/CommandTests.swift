@@ -27,6 +27,7 @@ import Testing
         "POST me/second-factor/confirm": "second-factor confirm", "POST me/second-factor/remove": "second-factor remove",
         "GET webhooks": "webhook list", "POST webhooks": "webhook create", "GET webhooks/:id": "webhook show",
         "PATCH webhooks/:id": "webhook edit", "GET webhooks/:id/fields": "webhook fields",
+        "GET webhooks/:id/callers": "webhook callers",
         "POST webhooks/:id/pause": "webhook pause", "POST webhooks/:id/resume": "webhook resume",
         "GET tokens": "token list", "POST tokens": "token create", "GET tokens/:id": "token show",
         "PATCH tokens/:id": "token edit",

@@ -386,6 +386,7 @@ private struct Stage {
         switch name {
         case "POST webhooks": { _ in Asked("webhooks", #"{"name":"new"}"#) }
         case "GET webhooks/:id": { _ in Asked("webhooks/\(house.made.webhook.text)") }
+        case "GET webhooks/:id/callers": { _ in Asked("webhooks/\(house.made.webhook.text)/callers") }
         case "GET webhooks/:id/fields": { _ in Asked("webhooks/\(house.made.webhook.text)/fields") }
         case "PATCH webhooks/:id": { _ in Asked("webhooks/\(try await webhook())", #"{"retention_days":7}"#) }
         case "POST webhooks/:id/pause": { _ in Asked("webhooks/\(try await webhook())/pause") }
