@@ -94,6 +94,13 @@ extension InletClient {
         try await get("calls/counts", ["by": by, "days": days.map(String.init)])
     }
 
+    /// Calls of each of the last minutes, oldest first; the last one is still running.
+    ///
+    /// - Parameter minutes: 1 to 180; 60 when `nil`.
+    public func callRate(minutes: Int? = nil) async throws -> PageView<CallMinuteView> {
+        try await get("calls/per-minute", ["minutes": minutes.map(String.init)])
+    }
+
     // MARK: Held calls
 
     /// Calls kept aside because a token or its owner had lapsed.

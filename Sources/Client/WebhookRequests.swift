@@ -29,6 +29,11 @@ extension InletClient {
         try await get("webhooks/\(Self.escaped(reference))/fields")
     }
 
+    /// Which tokens opened it in the last 30 days, the latest first.
+    public func webhookCallers(_ reference: String) async throws -> PageView<WebhookCallerView> {
+        try await get("webhooks/\(Self.escaped(reference))/callers")
+    }
+
     /// Known callers get 404 while it is paused.
     public func pauseWebhook(_ reference: String) async throws -> WebhookView {
         try await send(.POST, "webhooks/\(Self.escaped(reference))/pause")

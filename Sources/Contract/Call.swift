@@ -45,6 +45,20 @@ public struct CallView: Codable, Hashable, Sendable {
     }
 }
 
+/// How many calls came in one minute.
+public struct CallMinuteView: Codable, Hashable, Sendable {
+    /// Its first moment.
+    public var start: String
+    public var accepted: Int64
+    public var refused: Int64
+
+    public init(start: String, accepted: Int64, refused: Int64) {
+        self.start = start
+        self.accepted = accepted
+        self.refused = refused
+    }
+}
+
 /// How many calls there were with one webhook, token or cause.
 public struct CallCountView: Codable, Hashable, Sendable {
     /// Id of the webhook or token, or the cause.

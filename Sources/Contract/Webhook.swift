@@ -79,3 +79,20 @@ public struct WebhookView: Codable, Hashable, Sendable {
         self.echoBody = echoBody
     }
 }
+
+/// A token that opened a webhook in the last 30 days.
+public struct WebhookCallerView: Codable, Hashable, Sendable {
+    /// Its id.
+    public var token: String
+    public var name: String
+    /// Accepted calls.
+    public var count: Int64
+    public var lastAt: String
+
+    public init(token: String, name: String, count: Int64, lastAt: String) {
+        self.token = token
+        self.name = name
+        self.count = count
+        self.lastAt = lastAt
+    }
+}

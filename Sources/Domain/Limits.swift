@@ -22,6 +22,8 @@ package enum Limits {
     package static let rateLimitPerMinute: ClosedRange<Int64> = 1...1_000_000
     /// How far back `impact` and the counts look.
     package static let usageDays: Int64 = 30
+    /// How many minutes back calls are counted one by one.
+    package static let rateMinutes = 1...180
     package static let outlookDays: ClosedRange<Int> = 1...365
     /// How long a secret that ended is still told apart from an unknown one.
     package static let endedSecretsKept = Interval.days(30)

@@ -225,6 +225,38 @@ package struct EventOperations: Sendable {
         }
     }
 
+    /// How many calls came in one minute.
+    package struct Minute: Sendable {
+        /// Its first moment.
+        package let start: Timestamp
+        package let accepted: Int64
+        package let refused: Int64
+    }
+
+    /// How many calls were accepted and refused in each of the last minutes, oldest first; the last one is still running (N2).
+    ///
+    /// Goes by when a call was written down: a held call counts as refused, and once more when it is released.
+    ///
+    /// - Parameter minutes: ``Limits/rateMinutes``; 60 when `nil`.
+    package func perMinute(minutes: Int? = nil, _ actor: Actor) async throws -> [Minute] {
+        let minutes = minutes ?? 60
+        guard Limits.rateMinutes.contains(minutes) else {
+            throw OperationError.invalid(
+                field: "minutes", "must be \(Limits.rateMinutes.lowerBound) to \(Limits.rateMinutes.upperBound).")
+        }
+        let last = CallRateTable.minute(of: desk.clock.now())
+        let range = (last - Int64(minutes) + 1)...last
+        return try await desk.look(actor, .readCalls) { connection in
+            let table = CallRateTable(connection)
+            let accepted = try table.accepted(in: actor.organization, range)
+            let refused = try table.refused(in: actor.organization, range)
+            return range.map { minute in
+                Minute(
+                    start: Timestamp(seconds: minute * 60), accepted: accepted[minute] ?? 0, refused: refused[minute] ?? 0)
+            }
+        }
+    }
+
     private static func name(
         of key: String, _ grouping: CallCountTable.Grouping, in organization: ID<Organization>, _ connection: any Connection
     ) throws -> Label? {

@@ -28,6 +28,14 @@ package struct SecretVariableOperations: Sendable {
         }
     }
 
+    /// The names of all variables, in order; where each is used takes longer, and is for ``list(after:limit:_:)``.
+    package func names(_ actor: Actor) async throws -> [SecretVariableName] {
+        try await desk.look(actor, .readVariables) { connection in
+            try SecretVariableTable(connection).list(in: actor.organization, after: nil, limit: Limits.variablesMax)
+                .map(\.name)
+        }
+    }
+
     /// Sets a value, or replaces it.
     ///
     /// - Returns: the variable, and whether it is new.

@@ -76,6 +76,10 @@ enum EventRoutes {
                 by: grouping, days: request.input.number("days"), request.actor)
             return try .json(PageView(items: counts.map(CallCountView.init), next: nil))
         },
+        Route(.get, "calls/per-minute", .readCalls, query: ["minutes"]) { request, operations in
+            let minutes = try await operations.events.perMinute(minutes: request.input.number("minutes"), request.actor)
+            return try .json(PageView(items: minutes.map(CallMinuteView.init), next: nil))
+        },
     ]
 
     private static func answer(_ page: Page<Event>) throws -> RestAnswer {
@@ -101,6 +105,12 @@ enum EventRoutes {
 
     private static func format(_ request: RestRequest) throws(OperationError) -> ExportFormat {
         try request.input.word("format") ?? .jsonl
+    }
+}
+
+extension CallMinuteView {
+    init(_ minute: EventOperations.Minute) {
+        self.init(start: minute.start.text, accepted: minute.accepted, refused: minute.refused)
     }
 }
 

@@ -2,6 +2,7 @@ import Contract
 import Domain
 import HTTPTypes
 import Manage
+import Storage
 import WebSupport
 
 enum WebhookRoutes {
@@ -33,6 +34,10 @@ enum WebhookRoutes {
         Route(.get, "webhooks/:id/fields", .readWebhooks) { request, operations in
             try .json(WebhookFieldsView(try await operations.fields.fields(ofWebhook: request.id, request.actor)))
         },
+        Route(.get, "webhooks/:id/callers", .readTokens) { request, operations in
+            let callers = try await operations.webhooks.callers(request.id, request.actor)
+            return try .json(PageView(items: callers.map(WebhookCallerView.init), next: nil))
+        },
         Route(.post, "webhooks/:id/pause", .changeWebhooks) { request, operations in
             try .json(WebhookView(try await operations.webhooks.pause(request.id, request.actor), operations.webhooks))
         },
@@ -40,6 +45,12 @@ enum WebhookRoutes {
             try .json(WebhookView(try await operations.webhooks.resume(request.id, request.actor), operations.webhooks))
         },
     ]
+}
+
+extension WebhookCallerView {
+    init(_ caller: CallCountTable.Caller) {
+        self.init(token: caller.token.text, name: caller.name.text, count: caller.count, lastAt: caller.lastAt.text)
+    }
 }
 
 extension WebhookView {

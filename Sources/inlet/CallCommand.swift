@@ -5,8 +5,8 @@ import Contract
 /// `inlet call …`
 struct CallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "call", abstract: "The ledger of calls, accepted and refused: list, counts, export.",
-        subcommands: [List.self, Counts.self, Export.self])
+        commandName: "call", abstract: "The ledger of calls, accepted and refused: list, counts, rate, export.",
+        subcommands: [List.self, Counts.self, Rate.self, Export.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List calls, newest first, with the true cause of a refusal.")
@@ -47,6 +47,21 @@ struct CallCommand: AsyncParsableCommand {
                         outcome: ledger.outcome, webhook: ledger.webhook, token: ledger.tokenId, cause: ledger.cause,
                         from: ledger.from, to: ledger.to, format: target.format)
                 }
+            }
+        }
+    }
+
+    struct Rate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show how many calls came in each of the last minutes.")
+        @Option(help: "How many minutes back, 1 to 180 (default: 60).") var minutes: Int?
+        @OptionGroup var options: ServerOptions
+
+        func run() async throws {
+            try await Failures.shown {
+                let rate = try await options.client().callRate(minutes: minutes)
+                if options.json { return try Output.json(rate) }
+                try Output.table(
+                    ["MINUTE", "ACCEPTED", "REFUSED"], rate.items.map { [$0.start, "\($0.accepted)", "\($0.refused)"] })
             }
         }
     }

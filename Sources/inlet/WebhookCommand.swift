@@ -5,8 +5,8 @@ import Contract
 /// `inlet webhook …`
 struct WebhookCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "webhook", abstract: "Webhooks: list, create, show, edit, fields, pause, resume.",
-        subcommands: [List.self, Create.self, Show.self, Edit.self, Fields.self, Pause.self, Resume.self])
+        commandName: "webhook", abstract: "Webhooks: list, create, show, edit, fields, callers, pause, resume.",
+        subcommands: [List.self, Create.self, Show.self, Edit.self, Fields.self, Callers.self, Pause.self, Resume.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List webhooks.")
@@ -103,6 +103,23 @@ struct WebhookCommand: AsyncParsableCommand {
                     ["PATH", "KINDS", "MERGE FIELD"],
                     found.items.map { [$0.path, $0.kinds.joined(separator: ", "), $0.mergeField ?? "-"] })
                 try Output.text("\nLearned from \(found.learnedEvents) events.")
+            }
+        }
+    }
+
+    struct Callers: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show which tokens opened a webhook in the last 30 days, the latest first.")
+        @Argument(help: "Its id, or a name that only one has.") var webhook: String
+        @OptionGroup var options: ServerOptions
+
+        func run() async throws {
+            try await Failures.shown {
+                let callers = try await options.client().webhookCallers(webhook)
+                if options.json { return try Output.json(callers) }
+                try Output.table(
+                    ["TOKEN", "NAME", "CALLS", "LAST"],
+                    callers.items.map { [$0.token, $0.name, "\($0.count)", $0.lastAt] })
             }
         }
     }

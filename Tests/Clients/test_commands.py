@@ -374,6 +374,13 @@ def test_the_ledger_is_narrowed_and_counted(shell, target):
         and it["accepted"] and it)
     assert counts["accepted"] == 1 and counts["name"]
     assert b"ACCEPTED" in shell.run("call", "counts", "--by", "cause", "--days", "1").stdout
+    rate = shell.json("call", "rate", "--minutes", "30")["items"]
+    assert len(rate) == 30 and sum(it["accepted"] for it in rate) >= 1 and sum(it["refused"] for it in rate) >= 1
+    assert shell.run("call", "rate").stdout.startswith(b"MINUTE")
+    assert "minutes" in one_line(shell.run("call", "rate", "--minutes", "181"))
+    [caller] = shell.json("webhook", "callers", target.webhook)["items"]
+    assert (caller["token"], caller["name"]) == (target.token["id"], target.token["name"]) and caller["count"] >= 1
+    assert shell.run("webhook", "callers", target.webhook).stdout.startswith(b"TOKEN")
 
 
 def test_N9_an_account_by_the_command_line(shell):
@@ -413,6 +420,11 @@ def test_a_person_joins_signs_in_and_adds_a_second_factor_by_the_command_line(sh
     assert json.loads(profile.read_text())["token"].startswith("inlm_")
     me = ada.json("me")
     assert me["account"]["login"] == "ada" and "webhooks.change" in me["permissions"]
+    assert (me["language"], me["account"].get("language")) == ("en", None)
+    changed = ada.json("me", "edit", "--name", "Ada L", "--language", "pt-BR")
+    assert (changed["account"]["name"], changed["language"], changed["account"]["language"]) == ("Ada L", "pt-BR", "pt-BR")
+    assert b"en, as the organization" in ada.run("me", "edit", "--language", "none").stdout
+    assert "language" in one_line(ada.run("me", "edit", "--language", "de"))
     assert ada.json("session", "list")["items"] == []
     names = [it["name"] for it in ada.json("token", "list", "--owner", "ada")["items"]]
     assert len(names) == 1 and names[0].startswith("Command line of ")
@@ -454,14 +466,16 @@ def test_the_organization_is_shown_and_changed(shell):
     before = shell.json("org", "show")
     try:
         changed = shell.json(
-            "org", "edit", "--name", "Renamed", "--inactivity-days", "never", "--daily-quota", "1000000", "--hold-calls", "off")
+            "org", "edit", "--name", "Renamed", "--inactivity-days", "never", "--daily-quota", "1000000", "--hold-calls", "off",
+            "--language", "nl")
+        assert changed["language"] == "nl"
         assert (changed["name"], changed["daily_quota"], changed["hold_calls"]) == ("Renamed", 1_000_000, False)
         assert changed.get("inactivity_days") is None
         assert b"never" in shell.run("org", "show").stdout
     finally:
         after = shell.json(
             "org", "edit", "--name", before["name"], "--inactivity-days", str(before["inactivity_days"]), "--daily-quota",
-            "none", "--hold-calls", "on")
+            "none", "--hold-calls", "on", "--language", before["language"])
     assert after == before
     assert shell.run("org", "edit", "--daily-quota", "many").returncode == 64
 

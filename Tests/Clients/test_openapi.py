@@ -116,6 +116,7 @@ class Fitting:
     - `value`: goes with a `path`, and `since` with no other search, so they are left out beside the rest.
     - `expires_at`: must lie ahead, for a management token at most a year.
     - `wait_seconds`: goes with `since` alone and is 0, so that nothing waits; the same for claims.
+    - `notification_headers`: go with an address, so there are none beside a `notification_url` that is left out.
     - `settings`: a kind of destination has settings of its own, and the schema names none.
     - `from` and `to` of a replay: most would begin after their end.
     - names of flows and destinations: nothing else may have them, so each is new.
@@ -180,6 +181,8 @@ class Fitting:
         if self.is_sending(case.operation.path):
             values["name"] = self.unused(case.body.get("name"))
         match case.operation.path:
+            case "/organization" if not case.body.get("notification_url"):
+                values["notification_headers"] = {}
             case "/sessions":
                 values |= {"login": "owner", "password": self.password} if self.is_chosen(case.body) else {}
             case "/invitations":

@@ -250,7 +250,8 @@ private struct Stage {
     private func plain(_ name: String, _ path: String) -> Request? {
         switch name {
         case "GET organization", "GET organizations", "GET accounts", "GET sessions", "GET me", "GET webhooks", "GET tokens",
-            "GET events", "GET events/export", "GET calls", "GET calls/export", "GET held", "GET outlook", "GET warnings",
+            "GET events", "GET events/export", "GET calls", "GET calls/export", "GET calls/per-minute", "GET held", "GET outlook",
+            "GET warnings",
             "GET audit", "GET audit/export",
             "GET audit/verify", "GET audit/key", "GET status", "GET openapi.yaml", "GET keys", "POST keys/rotate",
             "POST backup", "POST accounts/sweep", "GET credentials", "GET applications", "GET resources", "GET secret-variables",
@@ -385,6 +386,7 @@ private struct Stage {
         switch name {
         case "POST webhooks": { _ in Asked("webhooks", #"{"name":"new"}"#) }
         case "GET webhooks/:id": { _ in Asked("webhooks/\(house.made.webhook.text)") }
+        case "GET webhooks/:id/callers": { _ in Asked("webhooks/\(house.made.webhook.text)/callers") }
         case "GET webhooks/:id/fields": { _ in Asked("webhooks/\(house.made.webhook.text)/fields") }
         case "PATCH webhooks/:id": { _ in Asked("webhooks/\(try await webhook())", #"{"retention_days":7}"#) }
         case "POST webhooks/:id/pause": { _ in Asked("webhooks/\(try await webhook())/pause") }

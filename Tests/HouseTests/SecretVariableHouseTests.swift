@@ -3,6 +3,7 @@ import Contract
 import Domain
 import Foundation
 import HTTPTypes
+import Manage
 import NIOHTTP1
 import Testing
 import inlet
@@ -10,6 +11,16 @@ import inlet
 /// Secret variables, and where they are used: warnings to an address of the organization's own. Row E11.
 @Suite struct SecretVariableHouseTests {
     // MARK: Kept, never shown
+
+    @Test func `E11 the names of all secret variables come in one read, in order`() async throws {
+        try await TestHouse.open { house async throws in
+            let variables = SecretVariableOperations(house.house.desk)
+            for name in ["PAGER", "API_KEY", "ZONE"] { _ = try await variables.set(name, to: "x", house.owner) }
+
+            #expect(try await variables.names(house.owner).map(\.text) == ["API_KEY", "PAGER", "ZONE"])
+            #expect(try await variables.names(try await house.stranger()).isEmpty)
+        }
+    }
 
     @Test func `E11 a variable is set, replaced, listed and deleted; its value is shown nowhere`() async throws {
         try await TestHouse.open { house async throws in

@@ -91,6 +91,20 @@ import Testing
         #expect(latest == "SEARCH events USING INDEX events_by_webhook (webhook=? AND id>?)")
     }
 
+    @Test func `N2 calls are counted by the minute in ranges of an index, and no event is read`() async throws {
+        let accepted = try await plan(CallRateTable.countingAccepted(in: organization, 1...60))
+        let refused = try await plan(CallRateTable.countingRefused(in: organization, 1...60))
+
+        #expect(accepted.contains("SEARCH e USING COVERING INDEX events_by_webhook (webhook=? AND id>? AND id<?)"))
+        #expect(refused.contains("USING INDEX refused_calls_by_organization (organization=? AND id>? AND id<?)"))
+    }
+
+    @Test func `N5 who called a webhook is found by the counts of the tokens that may`() async throws {
+        let found = try await plan(CallCountTable.calling(webhook, in: organization, since: 9, limit: 50))
+
+        #expect(found.contains("(organization=? AND token=? AND day>?)"))
+    }
+
     @Test(arguments: [
         (CallFilter(), "refused_calls_by_organization (organization=? AND id<?)"),
         (CallFilter(webhook: "whk"), "refused_calls_by_webhook (organization=? AND webhook=? AND id<?)"),

@@ -74,6 +74,39 @@ package struct CallCountTable {
         return uses
     }
 
+    /// Accepted calls at one webhook with one token.
+    package struct Caller: Sendable {
+        package let token: ID<Token>
+        package let name: Label
+        package let count: Int64
+        package let lastAt: Timestamp
+    }
+
+    /// Which tokens opened a webhook since a day, deleted ones too; the latest first.
+    package func callers(
+        of webhook: ID<Webhook>, in organization: ID<Organization>, since day: Int64, limit: Int
+    ) throws(StorageError) -> [Caller] {
+        try connection.rows(Self.calling(webhook, in: organization, since: day, limit: limit)).map { row throws(StorageError) in
+            Caller(
+                token: try row.id("token"), name: try row.label("name"), count: try row.integer("total"),
+                lastAt: try row.timestamp("last"))
+        }
+    }
+
+    // Of those tokens alone that may open it: counts stand by token and day.
+    static func calling(
+        _ webhook: ID<Webhook>, in organization: ID<Organization>, since day: Int64, limit: Int
+    ) -> SQL {
+        """
+        SELECT t.id AS token, t.name AS name, SUM(c.count) AS total, MAX(c.last_at) AS last
+        FROM tokens t CROSS JOIN call_counts c
+        WHERE t.organization = \(organization) AND t.kind <> 'management'
+            AND (t.webhook IS NULL OR t.webhook = \(webhook)) AND c.organization = \(organization) AND c.token = t.id
+            AND c.day >= \(day) AND c.webhook = \(webhook) AND c.cause = ''
+        GROUP BY t.id, t.name ORDER BY last DESC, token LIMIT \(limit)
+        """
+    }
+
     package enum Grouping: String, Sendable, CaseIterable {
         case webhook, token, cause
     }
