@@ -128,7 +128,7 @@ let package = Package(
         .target(
             name: "Console",
             dependencies: [
-                "ConsoleFiles", "Destinations", "Domain", "Manage", "Storage", "WebSupport",
+                "ConsoleFiles", "Contract", "Destinations", "Domain", "Manage", "Storage", "WebSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "HouseTests",
             dependencies: [
-                "Client", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage", "RestAPI", "Storage", "inlet",
+                "Client", "Console", "ConsoleFiles", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage", "RestAPI",
+                "Storage", "WebSupport", "inlet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
