@@ -160,7 +160,7 @@ import Testing
             #expect(try await reader.get("/webhooks?after=%00").status == 400)
             let large = try await reader.post("/sign-in", ["login": String(repeating: "x", count: 300_000)])
             #expect(large.status == 413)
-            let marks = "a" + String(repeating: "\u{301}", count: 60_000)
+            let marks = "a" + String(repeating: "\u{301}", count: 18_000)
             #expect(try await reader.post("/sign-in", ["login": marks, marks: "x"]).status == 422)
         }
     }
