@@ -64,13 +64,14 @@ torture: release ## 200 kills under load, 100 while delivering, and power cuts o
 	@$(PYTHON) Tests/Crash/deliver.py --rounds 100 --inlet $(INLET)
 	@$(PYTHON) Tests/Crash/powercut.py --inlet $(INLET)
 
-bench: release ## load beside nginx, webhook and FastAPI, deliveries, a month of reports, and a search; writes Benchmarks/results
+bench: release ## load beside nginx, webhook and FastAPI, deliveries, a month of reports, a search, and every page; writes Benchmarks/results
 	@Benchmarks/setup.sh
 	@$(RELEASE) bare-client
 	@python3 Benchmarks/bench.py --inlet $(INLET)
 	@python3 Benchmarks/deliver.py --inlet $(INLET)
 	@python3 Benchmarks/hits.py --inlet $(INLET)
 	@python3 Benchmarks/search.py --inlet $(INLET)
+	@python3 Benchmarks/pages.py --inlet $(INLET)
 
 clean: ## remove what was built; data stays
 	rm -rf .build .venv .venv-bench bin
