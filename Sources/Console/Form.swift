@@ -10,9 +10,7 @@ struct Form: Sendable {
 
     /// - Parameter text: URL-encoded pairs; what cannot be read is left out.
     init(_ text: String) {
-        // A plus is a blank in forms alone.
-        let plain = text.replacing("+", with: "%20")
-        for pair in plain.utf8.split(separator: UInt8(ascii: "&")) {
+        for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = parts.first.flatMap(Self.decoded), name.utf8.count <= 100 else { continue }
             let value = parts.count == 2 ? Self.decoded(parts[1]) ?? "" : ""
@@ -31,13 +29,22 @@ struct Form: Sendable {
         charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
     private static func decoded(_ bytes: Substring.UTF8View) -> String? {
-        String(Substring(bytes)).removingPercentEncoding
+        // A plus is a blank in forms alone.
+        String(decoding: bytes.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }, as: UTF8.self).removingPercentEncoding
     }
 
     /// The first value of a field, without line ends of Windows; `nil` if the field is missing or empty.
     subscript(_ name: String) -> String? {
         guard let text = values[name]?.first, !text.isEmpty else { return nil }
-        return text.replacing("\r\n", with: "\n")
+        return Self.withPlainLineEnds(text)
+    }
+
+    // Bytes, for characters of many marks take long to tell apart.
+    private static func withPlainLineEnds(_ text: String) -> String {
+        let bytes = Array(text.utf8)
+        guard bytes.contains(0x0d) else { return text }
+        let plain = zip(bytes, bytes.dropFirst() + [0]).filter { $0 != 0x0d || $1 != 0x0a }.map(\.0)
+        return String(decoding: plain, as: UTF8.self)
     }
 
     /// All values of a field, those of ticked boxes for example.

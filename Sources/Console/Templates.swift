@@ -10,7 +10,14 @@ package struct Templates: Sendable {
 
     /// - Throws: if one of them is no Mustache.
     package init() throws {
-        library = MustacheLibrary(templates: try ConsoleFiles.templates().mapValues { try MustacheTemplate(string: $0) })
+        library = try Self.library(ConsoleFiles.templates())
+    }
+
+    static func library(_ texts: [String: String]) throws -> MustacheLibrary {
+        MustacheContentTypes.register(HTMLBytes(), named: HTMLBytes.name)
+        // A partial begins with the library's own way of escaping, so each template has to name ours.
+        return MustacheLibrary(
+            templates: try texts.mapValues { try MustacheTemplate(string: "{{% CONTENT_TYPE:\(HTMLBytes.name)}}\($0)") })
     }
 
     /// - Throws: ``Missing`` if there is no template of that name.
@@ -21,5 +28,29 @@ package struct Templates: Sendable {
 
     struct Missing: Error {
         let name: String
+    }
+}
+
+/// Escapes text for HTML byte by byte.
+///
+/// The library escapes characters as people see them: a quote with a mark on it is not a quote to it, but it ends an attribute to a
+/// browser.
+private struct HTMLBytes: MustacheContentType {
+    static let name = "HTML_BYTES"
+
+    func escapeText(_ text: String) -> String {
+        var escaped: [UInt8] = []
+        escaped.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "<"): escaped += "&lt;".utf8
+            case UInt8(ascii: ">"): escaped += "&gt;".utf8
+            case UInt8(ascii: "&"): escaped += "&amp;".utf8
+            case UInt8(ascii: "\""): escaped += "&quot;".utf8
+            case UInt8(ascii: "'"): escaped += "&#39;".utf8
+            default: escaped.append(byte)
+            }
+        }
+        return String(decoding: escaped, as: UTF8.self)
     }
 }

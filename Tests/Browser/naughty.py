@@ -21,6 +21,9 @@ HTML = [
     "<plaintext>",
     "<!-- no end",
     "<a href='javascript:naughty()'>x</a>",
+    # A mark on a quote makes one character of both to whoever counts characters as people do.
+    f"x\"\u0301 autofocus onfocus={CALL} x=",
+    f"x'\u0301 autofocus onfocus={CALL} <\u0301x-naughty>",
 ]
 ADDRESSES = [
     f"javascript:{CALL}",
@@ -50,7 +53,7 @@ OTHER = [
 
 EVERYTHING = HTML + ADDRESSES + TEMPLATES + UNICODE + QUERIES + LONG + OTHER
 # For tests in which each string costs a page.
-A_FEW = [HTML[1], HTML[4], HTML[6], ADDRESSES[0], TEMPLATES[0], TEMPLATES[3], UNICODE[0], UNICODE[5], LONG[0], QUERIES[0]]
+A_FEW = [HTML[-2], HTML[1], HTML[4], HTML[6], ADDRESSES[0], TEMPLATES[0], TEMPLATES[3], UNICODE[0], UNICODE[5], LONG[0], QUERIES[0]]
 
 HARM = """
 () => {

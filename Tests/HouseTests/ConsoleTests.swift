@@ -153,6 +153,22 @@ import Testing
         }
     }
 
+    @Test func `A quote with a mark on it ends no attribute, and a bracket with one begins no tag`() async throws {
+        try await TestHouse.open { house async throws in
+            let reader = try await Reader(house, house.person(.owner))
+            let name = "x\"\u{301} autofocus onfocus=\u{27}\u{301}alert(1) <\u{200d}b>"
+            let login = try await Reader(house).post("/sign-in", ["login": name, "password": "wrong"])
+            _ = try await house.client().createWebhook(NewWebhook(name: name))
+
+            for page in [login, try await reader.get("/webhooks")] {
+                #expect(page.text.utf8.firstRange(of: "x&quot;\u{301} autofocus".utf8) != nil)
+                #expect(page.text.utf8.firstRange(of: "\"\u{301}".utf8) == nil)
+                #expect(page.text.utf8.firstRange(of: "'\u{301}".utf8) == nil)
+                #expect(page.text.utf8.firstRange(of: "<\u{200d}".utf8) == nil)
+            }
+        }
+    }
+
     @Test func `What no form of ours sends is refused in plain words`() async throws {
         try await TestHouse.open { house async throws in
             let reader = try await Reader(house, house.person(.owner))
