@@ -169,6 +169,7 @@ private struct Welcome {
         lines += [
             "Inlet is ready.",
             "  ingest    \(house.settings.ingestURL ?? house.settings.ingest.url)",
+            "  console   \(house.settings.admin.url)",
             "  REST API  \(house.settings.admin.url)/api/v1",
         ]
         if let profile { lines.append("  \(profile)") }
