@@ -64,6 +64,11 @@ package struct AccountOperations: Sendable {
         }
     }
 
+    /// How many tokens each account of the organization has; accounts without any are left out.
+    package func tokenCounts(_ actor: Actor) async throws -> [ID<Account>: Int64] {
+        try await desk.look(actor, .readTokens) { try TokenTable($0).counts(in: actor.organization) }
+    }
+
     /// Makes an account, and with it an API token if that is asked for, in one act (D5). A person gets an invitation.
     package func create(_ draft: Draft, _ actor: Actor) async throws -> Created {
         let name = try Label.name(draft.name)
