@@ -28,7 +28,7 @@ package struct ConsoleFace: Face {
     /// - Throws: if one of the templates is no Mustache.
     package init(
         operations: Operations, version: String, trustedProxies: [IPNetwork], logger: Logger,
-        call: @escaping @Sendable (_ webhook: String, _ secret: String, _ body: Data) async -> Int?
+        call: @escaping @Sendable (_ webhook: String, _ authorization: String, _ body: Data) async -> Int?
     ) throws {
         self.operations = operations
         self.trustedProxies = trustedProxies
@@ -49,9 +49,29 @@ package struct ConsoleFace: Face {
             router.get("/assets/\(name)") { _, _ in Self.asset(name) }
         }
         router.get("/favicon.ico") { _, _ in Self.asset("favicon.svg") }
+        var methods: [String: [HTTPRequest.Method]] = [:]
         for route in AllPages.list {
+            methods[route.path, default: []].append(route.method)
             router.on("\(route.path)", method: route.method) { request, context in
                 try await run(route, request, context)
+            }
+            guard route.method == .get else { continue }
+            router.on("\(route.path)", method: .head) { request, context in
+                try await run(route, request, context).createHeadResponse()
+            }
+        }
+        refuseOtherMethods(methods, router)
+    }
+
+    // An address that exists answers 405 to what it does not do, and says what it does (RFC 9110, section 15.5.6).
+    private func refuseOtherMethods(_ known: [String: [HTTPRequest.Method]], _ router: Router<AdminContext>) {
+        for (path, methods) in known {
+            let all = methods.contains(.get) ? methods + [.head] : methods
+            let allowed = all.map(\.rawValue).sorted().joined(separator: ", ")
+            for method in [.get, .head, .post, .put, .patch, .delete] as [HTTPRequest.Method] where !all.contains(method) {
+                router.on("\(path)", method: method) { _, _ in
+                    Response(status: .methodNotAllowed, headers: [.allow: allowed])
+                }
             }
         }
     }
@@ -96,7 +116,8 @@ package struct ConsoleFace: Face {
         return OpenPageRequest(
             path: request.uri.path, parameters: parameters, query: query, form: form,
             address: request.sender(context, trusted: trustedProxies), userAgent: request.headers[.userAgent],
-            device: Cookies.value(SessionCookie.device, in: request.headers), words: words(request, me),
+            device: Cookies.value(SessionCookie.device, in: request.headers),
+            lastEventID: HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }, words: words(request, me),
             operations: operations, templates: try current(templates), surroundings: surroundings)
     }
 
@@ -145,9 +166,11 @@ package struct ConsoleFace: Face {
         case .bytes(let bytes):
             return Response(
                 status: .init(code: answer.status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
-        case .pieces(let pieces):
+        case .pieces(let pieces, let end):
             let body = ResponseBody { writer in
-                for try await piece in pieces { try await writer.write(ByteBuffer(bytes: piece)) }
+                try await context.watching(end) {
+                    for try await piece in pieces { try await writer.write(ByteBuffer(bytes: piece)) }
+                }
                 try await writer.finish(nil)
             }
             return Response(status: .init(code: answer.status), headers: fields, body: body)

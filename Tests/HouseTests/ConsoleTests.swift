@@ -169,6 +169,17 @@ import Testing
         }
     }
 
+    @Test func `A page is asked for by GET and HEAD, and says so to others`() async throws {
+        try await TestHouse.open { house async throws in
+            let reader = Reader(house)
+            let head = try await reader.request(.HEAD, "/sign-in", headers: [])
+            #expect(head.status == 200 && head.body.isEmpty)
+            let put = try await reader.request(.PUT, "/sign-in", headers: [])
+            #expect(put.status == 405)
+            #expect(put.headers.first(name: "Allow") == "GET, HEAD, POST")
+        }
+    }
+
     @Test func `What no form of ours sends is refused in plain words`() async throws {
         try await TestHouse.open { house async throws in
             let reader = try await Reader(house, house.person(.owner))
