@@ -12,8 +12,8 @@ struct PageAnswer: Sendable {
     enum Body: Sendable {
         case html(String)
         case bytes(Data)
-        /// Piece by piece as they come.
-        case pieces(AsyncThrowingStream<Data, any Error>)
+        /// Piece by piece as they come; `end` makes them stop.
+        case pieces(AsyncStream<Data>, end: @Sendable () -> Void)
     }
 
     /// Sends the browser on to another page, by GET.
@@ -36,22 +36,28 @@ struct PageAnswer: Sendable {
             headers: [(.contentType, type), (.contentDisposition, "attachment; filename=\"\(name)\"")], body: .bytes(bytes))
     }
 
+    // How many messages a browser may be behind.
+    private static let eventsBehindMax = 256
+
     /// Server-sent events (WHATWG HTML, section 9.2).
-    static func events(_ events: AsyncThrowingStream<ServerEvent, any Error>) -> PageAnswer {
-        let (stream, out) = AsyncThrowingStream.makeStream(of: Data.self)
+    ///
+    /// - Parameter produce: sends them until there are no more. It is cancelled when the browser leaves or is too far behind, and when
+    ///   the server stops; whatever it throws ends the stream, and the browser comes again.
+    static func events(
+        _ produce: @escaping @Sendable (_ send: @escaping @Sendable (ServerEvent) -> Void) async throws -> Void
+    ) -> PageAnswer {
+        let (stream, out) = AsyncStream.makeStream(of: Data.self, bufferingPolicy: .bufferingOldest(eventsBehindMax))
         let task = Task {
-            do {
-                // Whoever follows is not to keep the server from stopping.
-                try await cancelWhenGracefulShutdown {
-                    for try await event in events { out.yield(event.bytes) }
+            defer { out.finish() }
+            // Whoever follows is not to keep the server from stopping.
+            try? await cancelWhenGracefulShutdown {
+                try await produce { event in
+                    if case .dropped = out.yield(event.bytes) { out.finish() }
                 }
-                out.finish()
-            } catch {
-                out.finish(throwing: error)
             }
         }
         out.onTermination = { _ in task.cancel() }
-        return PageAnswer(headers: [(.contentType, "text/event-stream")], body: .pieces(stream))
+        return PageAnswer(headers: [(.contentType, "text/event-stream")], body: .pieces(stream, end: { out.finish() }))
     }
 }
 

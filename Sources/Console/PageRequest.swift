@@ -15,6 +15,8 @@ struct OpenPageRequest: Sendable {
     let userAgent: String?
     /// What the browser keeps of an earlier sign-in.
     let device: String?
+    /// The last event of a stream that a browser saw before it was cut off (WHATWG HTML, section 9.2).
+    let lastEventID: String?
     let words: Words
     let operations: Operations
     let templates: Templates
@@ -23,10 +25,12 @@ struct OpenPageRequest: Sendable {
     /// What pages know of the house around them.
     struct Surroundings: Sendable {
         let version: String
+        /// Who follows along.
+        let seats = StreamSeats()
         /// Changes whenever a file that browsers load does.
         let filesVersion: String
-        /// Makes a real call to a webhook through the door for callers, and gives the answer's status.
-        let call: @Sendable (_ webhook: String, _ secret: String, _ body: Data) async -> Int?
+        /// Makes a real call to a webhook through the door for callers, with that `Authorization`, and gives the answer's status.
+        let call: @Sendable (_ webhook: String, _ authorization: String, _ body: Data) async -> Int?
     }
 
     /// The value of `:id` in the path.
@@ -43,10 +47,16 @@ struct OpenPageRequest: Sendable {
         all["t"] = words.tree
         all["page"] = pageModel(title: title, csrf: "")
         all["languages"] = Language.allCases.map {
-            ["code": $0.rawValue, "name": words["language.\($0.rawValue)"], "isCurrent": $0 == words.language] as Model
+            [
+                "code": $0.rawValue, "name": words["language.\($0.rawValue)"], "isCurrent": $0 == words.language,
+                "href": address(with: "lang", $0.rawValue),
+            ] as Model
         }
         all["notice"] = false
-        return PageAnswer(status: status, body: .html(try templates.render(template, all)))
+        let chosen = query["lang"].flatMap(Language.init(rawValue:))
+        return PageAnswer(
+            status: status, headers: chosen.map { [LanguageCookie.header($0)] } ?? [],
+            body: .html(try templates.render(template, all)))
     }
 
     func pageModel(title: String, csrf: String) -> Model {

@@ -48,6 +48,7 @@ package enum AllPages {
         WebhookPages.list,
         TokenPages.list,
         IntegrationPages.list,
+        LiveFeed.list,
         EventPages.list,
         CallPages.list,
         HeldPages.list,

@@ -202,6 +202,22 @@ package struct EventOperations: Sendable {
         }
     }
 
+    /// A refused call by its id, with the name of its token.
+    package func refused(_ id: String, _ actor: Actor) async throws -> (call: RefusedCall, tokenName: Label?) {
+        guard let id = OrderedID<RefusedCall>(id), id.number < .max else { throw OperationError.notFound("call") }
+        return try await desk.look(actor, .readCalls) { connection in
+            let newest = try CallTable(connection).list(
+                in: actor.organization, CallFilter(), before: id.number + 1, limit: 1
+            ).first
+            guard let call = newest, call.id == id else { throw OperationError.notFound("call") }
+            let name = try call.token.flatMap { try TokenTable(connection).names(of: [$0], in: actor.organization)[$0] }
+            let other = try call.integrationToken.flatMap {
+                try IntegrationTable(connection).names(of: [$0], in: actor.organization)[$0]
+            }
+            return (call, name ?? other)
+        }
+    }
+
     /// How often calls were accepted and refused under one key.
     package struct Count: Sendable {
         package let total: CallCountTable.Total

@@ -6,15 +6,26 @@ import Storage
 package struct HeldOperations: Sendable {
     private let desk: Desk
     /// How long a call is kept aside.
-    private let keep: Interval
+    package let keep: Interval
+    // How much all held calls of an organization may weigh; `nil` if nobody says.
+    private let weightMax: Int64?
     // One transaction moves at most this much, so that callers need not wait long behind it.
     private static let callsPerStep = 100
     private static let bytesPerStep: Int64 = 32 << 20
     private static let idsMax = 500
 
-    package init(_ desk: Desk, keep: Interval) {
+    /// - Parameter weightMax: how much room held calls may take in each organization, in bytes.
+    package init(_ desk: Desk, keep: Interval, weightMax: Int64? = nil) {
         self.desk = desk
         self.keep = keep
+        self.weightMax = weightMax
+    }
+
+    /// How much room the held calls of the organization take, and may take, in bytes.
+    package func room(_ actor: Actor) async throws -> (used: Int64, max: Int64?) {
+        try await desk.look(actor, .readCalls) { [weightMax] connection in
+            (try HeldTable(connection).weight(in: actor.organization), weightMax)
+        }
     }
 
     /// A held call, and what is to be known about it.

@@ -24,6 +24,7 @@ package struct Operations: Sendable {
     package let destinations: DestinationOperations
     package let deliveries: DeliveryOperations
     package let replays: ReplayOperations
+    package let names: NameOperations
     package let keys: KeyOperations
     package let backups: BackupOperations
     package let status: @Sendable () -> StatusView
@@ -60,6 +61,7 @@ package struct Operations: Sendable {
         destinations = DestinationOperations(desk, claims: claims)
         deliveries = DeliveryOperations(desk, claims: claims)
         replays = ReplayOperations(desk)
+        names = NameOperations(desk)
         self.held = held
         self.outlook = outlook
         self.keys = keys

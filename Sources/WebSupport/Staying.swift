@@ -33,12 +33,26 @@ extension AdminContext {
     }
 }
 
+extension AdminContext {
+    /// Does work that sends piece by piece, and calls when the other side sends no more or is gone before it is done.
+    ///
+    /// - Parameter onEnd: is to make the work end.
+    package func watching(
+        _ onEnd: @escaping @Sendable () -> Void, _ work: () async throws -> Void
+    ) async throws {
+        let watch = EndWatch(onEnd)
+        guard (try? await channel.pipeline.addHandler(watch, position: .first).get()) != nil else { return onEnd() }
+        defer { channel.pipeline.removeHandler(watch, promise: nil) }
+        try await work()
+    }
+}
+
 /// Sees that the other side of a connection sends no more, or is gone.
 private final class EndWatch: ChannelInboundHandler, RemovableChannelHandler, Sendable {
     typealias InboundIn = Any
     private let onEnd: @Sendable () -> Void
 
-    init(onEnd: @escaping @Sendable () -> Void) {
+    init(_ onEnd: @escaping @Sendable () -> Void) {
         self.onEnd = onEnd
     }
 

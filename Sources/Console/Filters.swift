@@ -1,0 +1,88 @@
+import Domain
+import Manage
+
+/// One filter above a list: what narrows it. The form is sent by GET, so that its address can be kept.
+struct Filter: Sendable {
+    let name: String
+    let key: String
+    let kind: Kind
+    /// Whether it stands among those that few need.
+    var isRare = false
+    var placeholder: String?
+
+    enum Kind: Sendable {
+        /// A line of text; `isWide` for the main one.
+        case text(isWide: Bool)
+        /// A moment in UTC.
+        case moment
+        /// One of them, or all.
+        case choice([Field.Option])
+    }
+
+    init(_ name: String, _ kind: Kind, key: String, isRare: Bool = false, placeholder: String? = nil) {
+        self.name = name
+        self.kind = kind
+        self.key = key
+        self.isRare = isRare
+        self.placeholder = placeholder
+    }
+}
+
+extension OpenPageRequest {
+    /// What the partial `filters` shows.
+    ///
+    /// - Parameter fault: what was wrong with what was sent.
+    func filters(_ list: [Filter], fault: Fault? = nil) -> Model {
+        let rare = list.filter(\.isRare)
+        return [
+            "action": path, "common": list.filter { !$0.isRare }.map { model($0, fault) },
+            "rare": rare.map { model($0, fault) }, "hasRare": !rare.isEmpty,
+            "isOpen": rare.contains { query[$0.name] != nil },
+            "isUsed": list.contains { query[$0.name] != nil },
+        ]
+    }
+
+    private func model(_ filter: Filter, _ fault: Fault?) -> Model {
+        let value = query[filter.name]
+        var model: Model = [
+            "id": "filter-\(filter.name)", "name": filter.name, "label": words[filter.key], "value": value ?? "",
+            "isWide": false, "isText": false, "isMoment": false, "isChoice": false, "options": [Model](),
+            "placeholder": filter.placeholder ?? false, "error": fault?.words(of: filter.name) ?? false,
+        ]
+        switch filter.kind {
+        case .text(let isWide):
+            model["isText"] = true
+            model["isWide"] = isWide
+        case .moment: model["isMoment"] = true
+        case .choice(var options):
+            model["isChoice"] = true
+            // What is asked for by an address stays chosen, though it is not offered.
+            if let value, !options.contains(where: { $0.value == value }) { options.append(.init(value, value)) }
+            model["options"] = options.map { ["value": $0.value, "label": $0.label, "isSelected": $0.value == value] as Model }
+        }
+        return model
+    }
+
+    /// The moments `from` and `to` of the query.
+    func span() throws(OperationError) -> (from: Timestamp?, to: Timestamp?) {
+        (try Self.moment(query["from"], "from"), try Self.moment(query["to"], "to"))
+    }
+
+    /// What a browser sends of a moment, in UTC: `2027-01-31T12:00`; or a whole one.
+    ///
+    /// - Parameter name: the field it is of.
+    static func moment(_ text: String?, _ name: String) throws(OperationError) -> Timestamp? {
+        guard let text else { return nil }
+        let bytes = text.utf8.count
+        let whole = bytes == 10 ? "\(text)T00:00:00Z" : bytes == 16 ? "\(text):00Z" : text.hasSuffix("Z") ? text : "\(text)Z"
+        guard let moment = Timestamp(rfc3339: whole) ?? Timestamp(rfc3339: text) else {
+            throw .invalid(field: name, "must be a moment in UTC, such as 2027-01-31 12:00.")
+        }
+        return moment
+    }
+}
+
+extension [NameOperations.Choice] {
+    /// As the options of a filter or field.
+    var options: [Field.Option] { map { Field.Option($0.id, $0.name.text) } }
+}
