@@ -166,6 +166,12 @@ package struct ConsoleFace: Face {
         case .bytes(let bytes):
             return Response(
                 status: .init(code: answer.status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        case .file(let pieces, let byteCount):
+            let body = ResponseBody(contentLength: Int(exactly: byteCount)) { writer in
+                for try await piece in pieces { try await writer.write(ByteBuffer(bytes: piece)) }
+                try await writer.finish(nil)
+            }
+            return Response(status: .init(code: answer.status), headers: fields, body: body)
         case .pieces(let pieces, let end):
             let body = ResponseBody { writer in
                 try await context.watching(end) {

@@ -31,11 +31,13 @@ struct Filter: Sendable {
 extension OpenPageRequest {
     /// What the partial `filters` shows.
     ///
-    /// - Parameter fault: what was wrong with what was sent.
-    func filters(_ list: [Filter], fault: Fault? = nil) -> Model {
+    /// - Parameters:
+    ///   - fault: what was wrong with what was sent.
+    ///   - action: the address of the list, if it is not that of the page.
+    func filters(_ list: [Filter], fault: Fault? = nil, action: String? = nil) -> Model {
         let rare = list.filter(\.isRare)
         return [
-            "action": path, "common": list.filter { !$0.isRare }.map { model($0, fault) },
+            "action": action ?? path, "common": list.filter { !$0.isRare }.map { model($0, fault) },
             "rare": rare.map { model($0, fault) }, "hasRare": !rare.isEmpty,
             "isOpen": rare.contains { query[$0.name] != nil },
             "isUsed": list.contains { query[$0.name] != nil },
@@ -76,7 +78,7 @@ extension OpenPageRequest {
         let bytes = text.utf8.count
         let whole = bytes == 10 ? "\(text)T00:00:00Z" : bytes == 16 ? "\(text):00Z" : text.hasSuffix("Z") ? text : "\(text)Z"
         guard let moment = Timestamp(rfc3339: whole) ?? Timestamp(rfc3339: text) else {
-            throw .invalid(field: name, "must be a moment in UTC, such as 2027-01-31 12:00.")
+            throw .invalid(field: name, "must be a moment in UTC.")
         }
         return moment
     }

@@ -69,7 +69,7 @@ enum HeldPages {
             [
                 "about": words("held.about", ["n": days]), "room": try await room(request),
                 "report": report(request), "fault": request.input.errors(fault),
-                "filters": request.input.filters(filters, fault: fault), "rows": try await rows(items, request),
+                "filters": request.input.filters(filters, fault: fault, action: "/held"), "rows": try await rows(items, request),
                 "hasRows": !items.isEmpty, "mayRelease": request.may(.releaseCalls),
                 "releaseAll": address("/held/release-all", narrowed),
                 "releaseAllWords": words[isNarrowed ? "held.release_these" : "held.release_all"],
@@ -80,7 +80,7 @@ enum HeldPages {
                         "title": words[isNarrowed ? "held.none_match" : "held.empty"],
                         "text": words[isNarrowed ? "held.none_match_text" : "held.empty_text"], "href": false, "action": "",
                     ] as Model as Any : false,
-                "pager": pager(found?.next, request),
+                "pager": fault == nil ? pager(found?.next, request) : false,
             ])
     }
 
