@@ -23,6 +23,8 @@ public struct NewWebhook: Codable, Sendable {
 public struct WebhookEdit: Codable, Sendable {
     public var name: String?
     public var description: String?
+    /// The ways a caller may prove itself, `bearer` and `basic`.
+    public var accepts: [String]?
     /// 1 to 3650; null is as long as the server's setting says.
     public var retentionDays: Change<Int>
     /// Of bodies, the newest ones; null is without a bound.
@@ -31,11 +33,12 @@ public struct WebhookEdit: Codable, Sendable {
     public var echoBody: Bool?
 
     public init(
-        name: String? = nil, description: String? = nil, retentionDays: Change<Int> = .keep,
+        name: String? = nil, description: String? = nil, accepts: [String]? = nil, retentionDays: Change<Int> = .keep,
         retentionBytes: Change<Int64> = .keep, echoBody: Bool? = nil
     ) {
         self.name = name
         self.description = description
+        self.accepts = accepts
         self.retentionDays = retentionDays
         self.retentionBytes = retentionBytes
         self.echoBody = echoBody

@@ -8,10 +8,21 @@ package enum CurlLine {
             + "-H 'Content-Type: application/json' -d '{\"hello\":\"world\"}'"
     }
 
+    /// A call of a webhook in a way that it accepts: as Bearer token if it may be.
+    package static func text(url: String, _ secret: PresentedSecret, accepts: Set<AuthMethodName>) -> String {
+        if accepts.contains(.bearer) { return text(url: url, secret: secret.text) }
+        return "curl -sS -X POST '\(url)' -H '\(secret.basicHeader)' "
+            + "-H 'Content-Type: application/json' -d '{\"hello\":\"world\"}'"
+    }
+
     /// A first report with the secret of an integration token: the exchange (E3), a hit, or a deploy.
     static func text(reporting secret: Secret, to ingestURL: String) -> String {
-        let path = ReportPath.allCases.first { $0.secretKind == secret.kind } ?? .hits
-        let line = "curl -sS -X POST '\(ingestURL)\(path.rawValue)' -H 'Authorization: Bearer \(secret.revealed())'"
+        text(ReportPath.allCases.first { $0.secretKind == secret.kind } ?? .hits, token: secret.revealed(), to: ingestURL)
+    }
+
+    /// A first report with a token, which may be a word in its place.
+    static func text(_ path: ReportPath, token: String, to ingestURL: String) -> String {
+        let line = "curl -sS -X POST '\(ingestURL)\(path.rawValue)' -H 'Authorization: Bearer \(token)'"
         let body: String
         switch path {
         case .activations: return line

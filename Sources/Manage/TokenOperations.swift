@@ -110,6 +110,27 @@ package struct TokenOperations: Sendable {
         }
     }
 
+    /// Tokens of one kind (P1).
+    package func list(_ kind: Kind, after: String?, limit: Int?, _ actor: Actor) async throws -> Page<TokenTable.Entry> {
+        let limit = try Limits.page(limit)
+        let after: ID<Token>? = try Cursor.id(after)
+        return try await desk.look(actor, .readTokens) { connection in
+            let read = try TokenTable(connection).list(
+                in: actor.organization, kind: kind.rawValue, after: after, limit: limit + 1)
+            return Page(read, limit: limit) { $0.token.id.text }
+        }
+    }
+
+    /// The app tokens of a webhook, at most 500 (D3).
+    package func list(ofWebhook reference: String, _ actor: Actor) async throws -> [TokenTable.Entry] {
+        try await desk.look(actor, .readTokens) { connection in
+            let webhook = try WebhookOperations.find(reference, in: actor.organization, connection)
+            return try TokenTable(connection).list(
+                in: actor.organization, kind: Kind.app.rawValue, webhook: webhook.id, after: nil,
+                limit: Limits.pageItems.upperBound)
+        }
+    }
+
     package func show(_ id: String, _ actor: Actor) async throws -> TokenTable.Entry {
         try await desk.look(actor, .readTokens) { try Self.find(id, in: actor.organization, $0) }
     }
@@ -344,19 +365,28 @@ package struct TokenOperations: Sendable {
     }
 
     private static func shown(_ secret: Secret, _ entry: TokenTable.Entry, _ act: Act) throws -> Created {
-        let webhook = try sampleWebhook(entry.token.scope, act)
+        let webhook = try sampleWebhook(entry.token.scope, in: act.organization, act.connection)
+        let presented = PresentedSecret(secret)
         return Created(
-            entry: entry, secret: secret.revealed(),
-            header: "Authorization: " + BearerMethod().header(presenting: secret), basic: BasicMethod().encoded(secret),
-            curl: webhook.map { CurlLine.text(url: act.desk.url(of: $0), secret: secret.revealed()) })
+            entry: entry, secret: presented.text, header: presented.bearerHeader, basic: presented.basic,
+            curl: webhook.map { CurlLine.text(url: act.desk.url(of: $0.id), presented, accepts: $0.accepts) })
     }
 
-    // A webhook that the token opens, for the line that tries it out.
-    private static func sampleWebhook(_ scope: Token.Scope, _ act: Act) throws -> ID<Webhook>? {
+    /// A webhook that a token opens, for the line that tries it out; one that takes calls, if there is any.
+    package func sampleWebhook(_ scope: Token.Scope, _ actor: Actor) async throws -> Webhook? {
+        try await desk.look(actor, .readWebhooks) { try Self.sampleWebhook(scope, in: actor.organization, $0) }
+    }
+
+    private static func sampleWebhook(
+        _ scope: Token.Scope, in organization: ID<Organization>, _ connection: any Connection
+    ) throws -> Webhook? {
+        let table = WebhookTable(connection)
         switch scope {
-        case .app(let webhook): webhook
-        case .api: try WebhookTable(act.connection).list(in: act.organization, after: nil, limit: 1).first?.id
-        case .management: nil
+        case .app(let webhook): return try table.find(webhook, in: organization)
+        case .api:
+            let webhooks = try table.list(in: organization, after: nil, limit: 50)
+            return webhooks.first { $0.state == .active } ?? webhooks.first
+        case .management: return nil
         }
     }
 

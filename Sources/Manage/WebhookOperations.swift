@@ -31,6 +31,8 @@ package struct WebhookOperations: Sendable {
     package struct Edit: Sendable {
         package var name: String?
         package var description: String?
+        /// Method names.
+        package var accepts: [String]?
         /// `.some(nil)`: as long as the server's setting says.
         package var retentionDays: Int??
         /// `.some(nil)`: without a bound.
@@ -38,11 +40,12 @@ package struct WebhookOperations: Sendable {
         package var echoesBody: Bool?
 
         package init(
-            name: String? = nil, description: String? = nil, retentionDays: Int?? = nil, retentionBytes: Int64?? = nil,
-            echoesBody: Bool? = nil
+            name: String? = nil, description: String? = nil, accepts: [String]? = nil, retentionDays: Int?? = nil,
+            retentionBytes: Int64?? = nil, echoesBody: Bool? = nil
         ) {
             self.name = name
             self.description = description
+            self.accepts = accepts
             self.retentionDays = retentionDays
             self.retentionBytes = retentionBytes
             self.echoesBody = echoesBody
@@ -63,6 +66,13 @@ package struct WebhookOperations: Sendable {
         try await desk.look(actor, .readWebhooks) { try Self.find(reference, in: actor.organization, $0) }
     }
 
+    /// Says what is wrong with a draft before anything is made.
+    package func check(_ draft: Draft) throws(OperationError) {
+        _ = try Label.name(draft.name)
+        _ = try Label.description(draft.description)
+        _ = try Self.methods(draft.accepts)
+    }
+
     /// Makes a webhook; the actor owns it (D2). It takes calls when this returns.
     package func create(_ draft: Draft, _ actor: Actor) async throws -> Webhook {
         let name = try Label.name(draft.name)
@@ -77,6 +87,7 @@ package struct WebhookOperations: Sendable {
     package func edit(_ reference: String, _ edit: Edit, _ actor: Actor) async throws -> Webhook {
         let name = try edit.name.map { try Label.name($0) }
         let description = try edit.description.map { try Label.description($0) }
+        let accepts = try edit.accepts.map { try Self.methods($0) }
         try Self.require(edit.retentionDays, in: Limits.retentionDays, field: "retention_days")
         try Self.require(edit.retentionBytes, in: Limits.retentionBytes, field: "retention_bytes")
         return try await desk.act(actor, .changeWebhooks) { act in
@@ -84,6 +95,7 @@ package struct WebhookOperations: Sendable {
             var webhook = before
             webhook.name = name ?? before.name
             webhook.description = description ?? before.description
+            webhook.accepts = accepts ?? before.accepts
             webhook.retentionDays = edit.retentionDays ?? before.retentionDays
             webhook.retentionBytes = edit.retentionBytes ?? before.retentionBytes
             webhook.echoesBody = edit.echoesBody ?? before.echoesBody
@@ -95,9 +107,12 @@ package struct WebhookOperations: Sendable {
         }
     }
 
-    // What makes events vanish stands in the log with its value.
+    // What makes events vanish or refuses callers stands in the log with its value.
     private static func details(of webhook: Webhook, _ before: Webhook) -> [String: String] {
         var details = ["name": webhook.name.text]
+        if webhook.accepts != before.accepts {
+            details["accepts"] = webhook.accepts.sorted().map(\.rawValue).joined(separator: " ")
+        }
         if webhook.retentionDays != before.retentionDays {
             details["retention_days"] = webhook.retentionDays.map(String.init) ?? "default"
         }

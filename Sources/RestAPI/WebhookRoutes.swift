@@ -24,10 +24,11 @@ enum WebhookRoutes {
         },
         Route(.patch, "webhooks/:id", .changeWebhooks) { request, operations in
             let asked = try request.decode(
-                WebhookEdit.self, fields: ["name", "description", "retention_days", "retention_bytes", "echo_body"])
+                WebhookEdit.self,
+                fields: ["name", "description", "accepts", "retention_days", "retention_bytes", "echo_body"])
             let edit = WebhookOperations.Edit(
-                name: asked.name, description: asked.description, retentionDays: asked.retentionDays.wanted,
-                retentionBytes: asked.retentionBytes.wanted, echoesBody: asked.echoBody)
+                name: asked.name, description: asked.description, accepts: asked.accepts,
+                retentionDays: asked.retentionDays.wanted, retentionBytes: asked.retentionBytes.wanted, echoesBody: asked.echoBody)
             let webhook = try await operations.webhooks.edit(request.id, edit, request.actor)
             return try .json(WebhookView(webhook, operations.webhooks))
         },

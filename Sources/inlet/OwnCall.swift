@@ -22,13 +22,14 @@ package final class OwnCall: Sendable {
 
     /// Posts a JSON body to a webhook.
     ///
+    /// - Parameter authorization: the value of the header that proves who is calling.
     /// - Returns: the answer's status; `nil` if there was none.
-    package func send(to webhook: String, secret: String, body: Data) async -> Int? {
+    package func send(to webhook: String, authorization: String, body: Data) async -> Int? {
         guard let number = port.withLock({ $0 }) else { return nil }
         let host = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
         var request = HTTPClientRequest(url: "http://\(host):\(number)/in/\(webhook)")
         request.method = .POST
-        request.headers.add(name: "Authorization", value: "Bearer \(secret)")
+        request.headers.add(name: "Authorization", value: authorization)
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "User-Agent", value: "inlet/\(inletVersion) (test call)")
         request.body = .bytes(ByteBuffer(bytes: body))

@@ -58,11 +58,13 @@ struct WebhookCommand: AsyncParsableCommand {
 
     struct Edit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Change a webhook: its name, and how long its events are kept.",
+            abstract: "Change a webhook: its name, how callers prove themselves, and how long its events are kept.",
             discussion: "Events that are kept no longer are dropped within the hour, with their bodies, for good.")
         @Argument(help: "Its id, or a name that only one has.") var webhook: String
         @Option(help: "The new name.") var name: String?
         @Option(help: "The new description.") var description: String?
+        @Option(help: ArgumentHelp("How callers may prove themselves from now on: bearer, basic.", valueName: "method"))
+        var accepts: [String] = []
         @Option(help: ArgumentHelp("How many days its events are kept, 1 to 3650.", valueName: "days"))
         var retentionDays: Int?
         @Flag(help: "Keep them as long as the server's setting says.") var defaultRetentionDays = false
@@ -81,7 +83,7 @@ struct WebhookCommand: AsyncParsableCommand {
         func run() async throws {
             try await Failures.shown {
                 let edit = WebhookEdit(
-                    name: name, description: description,
+                    name: name, description: description, accepts: accepts.isEmpty ? nil : accepts,
                     retentionDays: Change(retentionDays, isLifted: defaultRetentionDays),
                     retentionBytes: Change(retentionBytes, isLifted: noRetentionBytes), echoBody: echoBody)
                 try WebhookCommand.show(try await options.client().editWebhook(webhook, edit), options)

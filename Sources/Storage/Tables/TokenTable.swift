@@ -103,11 +103,26 @@ package struct TokenTable {
 
     /// Tokens that are not deleted, in the order of their ids, after that one.
     package func list(
-        in organization: ID<Organization>, owner: ID<Account>? = nil, after: ID<Token>?, limit: Int
+        in organization: ID<Organization>, owner: ID<Account>? = nil, kind: String? = nil, webhook: ID<Webhook>? = nil,
+        after: ID<Token>?, limit: Int
     ) throws(StorageError) -> [Entry] {
         var condition: SQL = "organization = \(organization) AND id > \(after?.text ?? "") AND state <> 'deleted'"
         if let owner { condition = "\(sql: condition) AND owner = \(owner)" }
+        if let kind { condition = "\(sql: condition) AND kind = \(kind)" }
+        if let webhook { condition = "\(sql: condition) AND webhook = \(webhook)" }
         return try entries(condition, limit: limit)
+    }
+
+    /// How many tokens each account has, without deleted ones; accounts without any are left out.
+    package func counts(in organization: ID<Organization>) throws(StorageError) -> [ID<Account>: Int64] {
+        var counts: [ID<Account>: Int64] = [:]
+        let rows = try connection.rows(
+            """
+            SELECT owner, COUNT(*) AS count FROM tokens WHERE organization = \(organization) AND state <> 'deleted'
+            GROUP BY owner
+            """)
+        for row in rows { counts[try row.id("owner")] = try row.integer("count") }
+        return counts
     }
 
     /// The name of each token, deleted ones included.

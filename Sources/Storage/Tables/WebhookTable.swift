@@ -24,6 +24,7 @@ package struct WebhookTable {
             """
             UPDATE webhooks
             SET name = \(webhook.name), description = \(webhook.description), state = \(webhook.state.rawValue),
+                accepts = \(webhook.accepts.map(\.rawValue).sorted().joined(separator: ",")),
                 retention_days = \(webhook.retentionDays), retention_bytes = \(webhook.retentionBytes),
                 echo_body = \(webhook.echoesBody)
             WHERE id = \(webhook.id) AND organization = \(webhook.organization)
