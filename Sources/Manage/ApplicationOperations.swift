@@ -9,6 +9,9 @@ package struct ApplicationOperations: Sendable {
         self.desk = desk
     }
 
+    /// Where pipelines report deploys to.
+    package var reportURL: String { desk.ingestURL + ReportPath.deploys.rawValue }
+
     /// An application and its token.
     package struct Shown: Sendable {
         package let application: Application

@@ -141,18 +141,36 @@ package struct FlowOperations: Sendable {
     package struct Message: Sendable {
         package let destination: Destination
         package let request: Result<OutgoingRequest, Rehearsal.Fault>
+
+        /// Why nothing can be built; `nil` if something can.
+        package var fault: String? {
+            guard case .failure(let fault) = request else { return nil }
+            return fault.words
+        }
     }
 
-    /// Shows what would be sent for an event that is kept, with the filter and template of the flow or with others.
-    package func dryRun(_ reference: String, event: String, _ draft: Draft, _ actor: Actor) async throws -> DryRun {
+    /// Shows what would be sent for an event that is kept, with the filter, template and destinations of the flow or with others.
+    ///
+    /// - Parameter reference: id or name; `nil` for a flow that there is not yet.
+    package func dryRun(_ reference: String?, event: String, _ draft: Draft, _ actor: Actor) async throws -> DryRun {
         let now = desk.clock.now()
         try actor.require(.readEvents)
         return try await desk.look(actor, .readFlows) { connection in
-            var flow = try Self.find(reference, in: actor.organization, connection)
+            let kept = try reference.map { try Self.find($0, in: actor.organization, connection) }
             let table = EventTable(connection)
             guard let id = OrderedID<Event>(event), let found = try table.find(id, in: actor.organization),
                 let body = try table.body(of: id, in: actor.organization)
             else { throw OperationError.notFound("event") }
+            var flow =
+                kept
+                ?? Flow(
+                    id: .random(), organization: actor.organization, webhook: found.webhook, name: .empty, description: .empty,
+                    filterText: nil, templateText: nil, destinations: [], state: .active, createdAt: now)
+            if let references = draft.destinations {
+                flow.destinations = try references.prefix(Limits.destinationsPerFlow.upperBound).map {
+                    try DestinationOperations.find($0, in: actor.organization, connection, field: "destinations").id
+                }
+            }
             if let filter = draft.filter { flow.filterText = try Self.checkedFilter(filter) }
             if let template = draft.template { flow.templateText = try Self.checkedTemplate(template) }
             let destinations = try flow.destinations.compactMap {

@@ -87,7 +87,7 @@ package struct SecretVariableOperations: Sendable {
         _ names: Set<SecretVariableName>, field: String, _ act: Act
     ) throws {
         for name in names.sorted() where try SecretVariableTable(act.connection).find(name, in: act.organization) == nil {
-            throw OperationError.invalid(field: field, "uses the secret variable \(name.text), which does not exist.")
+            throw OperationError.invalid(field: field, "uses the secret variable `\(name.text)`, which does not exist.")
         }
     }
 
