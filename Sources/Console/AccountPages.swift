@@ -284,7 +284,9 @@ enum AccountPages {
             let factor = words[account.hasSecondFactor ? "account.has_second_factor" : "account.no_second_factor"]
             facts.append(fact("account.second_factor", factor))
             facts.append(
-                fact("account.language", account.language.map { words["language.\($0.rawValue)"] } ?? words["account.language_default"]))
+                fact(
+                    "account.language",
+                    account.language.map { words["language.\($0.rawValue)"] } ?? words["account.language_default"]))
         }
         facts.append(fact("account.created", nil, at: account.createdAt))
         return facts

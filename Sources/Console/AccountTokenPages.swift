@@ -31,7 +31,7 @@ enum AccountTokenPages {
         let movable = tokens.filter { $0.scope != .management }
         let others = try await others(than: account.id, request)
         let fields = [
-            Field("to", .choice(others), key: "account.move_to", isRequired: true),
+            Field("to", .choice([.init("", request.words["account.choose"])] + others), key: "account.move_to", isRequired: true),
             Field(
                 "tokens",
                 .boxes(
@@ -74,7 +74,8 @@ enum AccountTokenPages {
         repeat {
             let page = try await request.operations.accounts.list(after: after, limit: 500, request.actor)
             options += page.items.map(\.member).filter { $0.account.id != account && $0.membership.state.isActive }.map {
-                Field.Option($0.account.id.text, [$0.account.name.text, $0.account.login].compactMap(\.self).joined(separator: ", "))
+                Field.Option(
+                    $0.account.id.text, [$0.account.name.text, $0.account.login].compactMap(\.self).joined(separator: ", "))
             }
             after = page.next
         } while after != nil
@@ -84,7 +85,8 @@ enum AccountTokenPages {
     /// A token in the list of its owner's.
     static func row(_ token: Token, _ request: PageRequest) -> Model {
         [
-            "name": token.name.text, "href": "/tokens/\(token.id.text)", "kind": request.words["account.token_\(token.scope.name)"],
+            "name": token.name.text, "href": "/tokens/\(token.id.text)",
+            "kind": request.words["account.token_\(token.scope.name)"],
             "state": ["text": state(of: token, request), "tone": tone(of: token, request).rawValue] as Model,
             "created": request.input.time(token.createdAt), "expires": request.input.time(token.expiresAt),
         ]

@@ -59,7 +59,7 @@ extension Words {
     /// What operations say in English of a wrong value, in this language, as far as its catalogue knows it.
     ///
     /// The catalogue's key is the English text with its numbers and quoted parts taken out: `must have {1} to {2} characters.`
-    func expectation(_ english: String) -> String {
+    package func expectation(_ english: String) -> String {
         guard language != .english else { return english.capitalizedFirst }
         var pattern = ""
         var parts: [String: any Sendable] = [:]
