@@ -87,7 +87,7 @@ enum EventPages {
             Filter("value", .text(isWide: false), key: "event.search_value", isRare: true),
             Filter(
                 "filter", .text(isWide: true), key: "event.search_filter", isRare: true,
-                placeholder: #"{"path": "$.total", "above": 100}"#),
+                placeholder: #"{"path": "$.total", "greater": 100}"#),
         ]
     }
 

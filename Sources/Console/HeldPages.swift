@@ -71,6 +71,7 @@ enum HeldPages {
                 "report": report(request), "fault": request.input.errors(fault),
                 "filters": request.input.filters(filters, fault: fault, action: "/held"), "rows": try await rows(items, request),
                 "hasRows": !items.isEmpty, "mayRelease": request.may(.releaseCalls),
+                "hasReady": request.may(.releaseCalls) && items.contains(where: \.canRelease),
                 "releaseAll": address("/held/release-all", narrowed),
                 "releaseAllWords": words[isNarrowed ? "held.release_these" : "held.release_all"],
                 "webhookAsked": narrowed.webhook.map { $0 as Any } ?? false,
