@@ -33,8 +33,8 @@ def test_N8_a_page_leads_to_the_older_entries(owner, shop):
     assert owner.get_by_role("link", name="Newer").is_visible()
 
 
-def test_N8_a_wrong_moment_is_said_at_its_field(owner, shop):
-    owner.goto(f"{shop.console.url}/audit?from=yesterday")
+def test_N8_an_action_that_there_is_not_is_said_at_its_field(owner, shop):
+    owner.goto(f"{shop.console.url}/audit?action=token.paint")
     checks.check_page(owner, status=422)
     assert owner.get_by_role("alert").is_visible()
 

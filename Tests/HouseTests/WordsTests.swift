@@ -23,7 +23,10 @@ import Testing
         for key in english.keys.sorted() {
             let places = Self.places(english.forms(key))
             for words in all {
-                #expect(Self.places(words.forms(key)) == places, "\(key) in \(words.language)")
+                let own = Self.places(words.forms(key))
+                // What an operation says may name a field of the API, which a person need not hear.
+                let isWhole = key.hasPrefix("says.") ? own.isSubset(of: places) : own == places
+                #expect(isWhole, "\(key) in \(words.language)")
                 #expect(words.forms(key).allSatisfy { !$0.isEmpty }, "\(key) in \(words.language)")
             }
         }
