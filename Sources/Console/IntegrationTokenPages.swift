@@ -138,14 +138,14 @@ enum IntegrationTokenPages {
                         request.id, renaming(request, regenerates: false), request.actor)
                     return .go(to: "\(path)/\(request.id)", done: "credential_renamed")
                 } catch OperationError.conflict("rename_regenerates", _) {
-                    return try await renamingPage(request, isRule: true)
+                    return try await renamingPage(request)
                 }
             } orShow: { fault in
                 try await editPage(request, fault: fault)
             }
         },
         PageRoute(.post, "\(path)/:id/rename-and-regenerate", .changeIntegrations) { request in
-            guard request.form.isTicked("confirmed") else { return try await renamingPage(request, isRule: false) }
+            guard request.form.isTicked("confirmed") else { return try await renamingPage(request) }
             return try await request.attempt {
                 let made = try await request.operations.integrations.edit(
                     request.id, renaming(request, regenerates: true), request.actor)
@@ -198,7 +198,7 @@ enum IntegrationTokenPages {
         return try resultPage(revealed, title: title, of: made.credential, request)
     }
 
-    private static func renamingPage(_ request: PageRequest, isRule: Bool) async throws -> PageAnswer {
+    private static func renamingPage(_ request: PageRequest) async throws -> PageAnswer {
         let shown = try await shown(request)
         let words = request.words
         var asked = Confirmation(
@@ -206,7 +206,7 @@ enum IntegrationTokenPages {
             text: words[isHits(shown) ? "integration_token.regenerate_text" : "integration_token.regenerate_deploy_text"],
             action: "\(path)/\(request.id)/rename-and-regenerate", button: words["integration_token.rename_regenerate"],
             back: "\(path)/\(request.id)", isDanger: true, items: consequences(shown, request))
-        if isRule { asked.notes = [words["integration_token.rule"]] }
+        if request.me.organization.renameRegenerates { asked.notes = [words["integration_token.rule"]] }
         asked.fields = [
             Field("name", .hidden, key: "integration_token.name"), Field("confirmed", .hidden, key: "integration_token.name"),
         ]

@@ -43,8 +43,8 @@ struct PageAnswer: Sendable {
 
     /// Server-sent events (WHATWG HTML, section 9.2).
     ///
-    /// - Parameter produce: sends them until there are no more. It is cancelled when the browser leaves or is too far behind, and when
-    ///   the server stops; whatever it throws ends the stream, and the browser comes again.
+    /// - Parameter produce: sends them until there are no more. It is cancelled when the browser leaves or is too far behind,
+    ///   and when the server stops; whatever it throws ends the stream, and the browser comes again.
     static func events(
         _ produce: @escaping @Sendable (_ send: @escaping @Sendable (ServerEvent) -> Void) async throws -> Void
     ) -> PageAnswer {

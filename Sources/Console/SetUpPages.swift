@@ -65,7 +65,9 @@ enum SetUpPages {
             Field("name", key: "set_up.name", isRequired: true, maxLength: 100, autocomplete: "name"),
             Field("login", key: "set_up.login", isRequired: true, maxLength: 100, autocomplete: "username"),
             Field("password", .password, key: "set_up.password", isRequired: true, maxLength: 128, autocomplete: "new-password"),
-            Field("organization_name", key: "set_up.organization", isRequired: true, maxLength: 100, autocomplete: "organization"),
+            Field(
+                "organization_name", key: "set_up.organization", isRequired: true, maxLength: 100,
+                autocomplete: "organization"),
             Field("language", .choice(languages), key: "set_up.language", isRequired: true),
         ]
         let values = ["language": request.words.language.rawValue]
@@ -74,7 +76,9 @@ enum SetUpPages {
 
     private static func passwordPage(_ request: OpenPageRequest, fault: Fault?) throws -> PageAnswer {
         let fields = [
-            Field("password", .password, key: "set_password.password", isRequired: true, maxLength: 128, autocomplete: "new-password")
+            Field(
+                "password", .password, key: "set_password.password", isRequired: true, maxLength: 128,
+                autocomplete: "new-password")
         ]
         return try page("set-password", "set_password.title", fields, [:], request, fault: fault)
     }

@@ -118,6 +118,7 @@ def test_D6_an_admin_changes_the_settings(console, enter, javascript):
     page.get_by_label("Address for warnings").fill("https://example.com/{{NOT_THERE}}")
     page.get_by_role("button", name="Save settings").click()
     assert "`NOT_THERE`, which does not exist" in page.locator(".error").inner_text()
+    checks.check_page(page, status=422)
     page.get_by_label("Address for warnings").fill("https://example.com/warnings")
     page.get_by_label("Header fields sent with them").fill("X-One: 1\nX-Two: a: b")
     page.get_by_role("button", name="Save settings").click()

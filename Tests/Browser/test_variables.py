@@ -47,6 +47,7 @@ def test_E11_a_value_is_written_replaced_and_deleted_but_never_shown(console, en
     page.get_by_label("Value").fill("another value")
     page.get_by_role("button", name="Save variable").click()
     assert "Is taken" in page.locator(".error").inner_text()
+    checks.check_page(page, status=422)
     page.goto(f"{console.url}/settings/variables")
     row.get_by_role("link", name="Replace value").click()
     checks.check_page(page)
