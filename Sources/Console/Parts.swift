@@ -91,7 +91,7 @@ extension OpenPageRequest {
             "placeholder": field.placeholder ?? false,
             "isText": false, "isArea": false, "isSelect": false, "isCheck": false, "isChecked": false, "isRadios": false,
             "isBoxes": false, "isHidden": false, "rows": 4, "options": [Model](), "min": false, "max": false,
-            "isCode": field.isCode,
+            "isCode": field.isCode, "mustChoose": false,
         ]
         switch field.kind {
         case .text: model["isText"] = true
@@ -116,6 +116,8 @@ extension OpenPageRequest {
         case .choice(let options):
             model["isSelect"] = true
             model["options"] = optionModels(options, [value], field)
+            // HTML allows to require a choice only where the first option is none.
+            model["mustChoose"] = field.isRequired && options.first?.value.isEmpty ?? false
         case .radios(let options):
             model["isRadios"] = true
             model["options"] = optionModels(options, [value], field)
