@@ -90,7 +90,8 @@ class Watch:
         found = self.serious() + [f"a request failed: {text}" for text in self.failed]
         for kind, text, url in self.console:
             # The browser also notes on the console that the page itself is a 404, if that is what was asked for.
-            is_expected = status >= 400 and self.document and url == self.document.url and text.startswith("Failed to load")
+            is_document = self.document and url.partition("#")[0] == self.document.url
+            is_expected = status >= 400 and is_document and text.startswith("Failed to load")
             if not is_expected and "Content Security Policy" not in text:
                 found.append(f"console {kind}: {text} {url}")
         self.forget()
