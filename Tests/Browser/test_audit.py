@@ -34,7 +34,7 @@ def test_N8_a_page_leads_to_the_older_entries(owner, shop):
 
 
 def test_N8_an_action_that_there_is_not_is_said_at_its_field(owner, shop):
-    owner.goto(f"{shop.console.url}/audit?action=token.paint")
+    owner.goto(f"{shop.console.url}/audit?action=painting")
     checks.check_page(owner, status=422)
     assert owner.get_by_role("alert").is_visible()
 
