@@ -59,7 +59,8 @@ extension PageRequest {
             Field("next", .hidden, key: "token.saved"),
         ]
         return try page(
-            "secret", title: title, in: TokenPages.section(of: token, self), crumbs: TokenPages.crumbs(above: token, webhook, self),
+            "secret", title: title, in: TokenPages.section(of: token, self),
+            crumbs: TokenPages.crumbs(above: token, webhook, self),
             [
                 "text": text, "steps": false, "hasSteps": false,
                 "handOver": HandOver(secret, token.scope, webhook: webhook).model(self, isOfAll: token.scope == .api),

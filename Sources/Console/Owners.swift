@@ -43,7 +43,7 @@ struct Owners: Sendable {
 }
 
 extension PageRequest {
-    /// The active accounts of the organization as options, for those who may choose an owner.
+    /// The active accounts of the organization as options, for those who may choose an owner; the first one is none.
     func accountOptions() async throws -> [Field.Option] {
         var options: [Field.Option] = []
         var next: String?
@@ -56,6 +56,7 @@ extension PageRequest {
             }
             next = page.next
         } while next != nil && options.count < 5_000
-        return options.sorted { $0.label.lowercased() < $1.label.lowercased() }
+        let sorted = options.sorted { $0.label.lowercased() < $1.label.lowercased() }
+        return [Field.Option("", input.words["token.choose_account"])] + sorted
     }
 }

@@ -139,10 +139,12 @@ enum TokenForms {
             "networks": token.networks.map(\.text).joined(separator: "\n"),
             "rate_limit_per_minute": token.rateLimitPerMinute.map(String.init) ?? "",
         ]
-        let title = request.words(token.scope == .api ? "integration.update_title" : "token.edit_title", ["name": token.name.text])
+        let titleKey = token.scope == .api ? "integration.update_title" : "token.edit_title"
         return try await page(
-            request, title: title, text: request.words["token.edit_text"], in: TokenPages.section(of: token, request),
-            crumbs: TokenPages.crumbs(token, request), action: "\(TokenPages.path(token))/edit", button: request.words["token.save"],
+            request, title: request.words(titleKey, ["name": token.name.text]), text: request.words["token.edit_text"],
+            in: TokenPages.section(of: token, request),
+            crumbs: TokenPages.crumbs(token, request), action: "\(TokenPages.path(token))/edit",
+            button: request.words["token.save"],
             back: TokenPages.path(token),
             [name, description, expiry(isRequired: isManagement), networks] + (isManagement ? [] : [rate]), values, fault: fault)
     }

@@ -97,7 +97,8 @@ enum TokenPages {
         model["canRotate"] = token.state.isActive && mayRotate(token, owner, request)
         model["impact"] = request.input.impact(try await request.operations.tokens.impact(token.id.text, request.actor))
         return try request.page(
-            "token", title: token.name.text, in: section(of: token, request), crumbs: crumbs(above: token, webhook, request), model)
+            "token", title: token.name.text, in: section(of: token, request), crumbs: crumbs(above: token, webhook, request),
+            model)
     }
 
     private static func facts(_ entry: TokenTable.Entry, _ owners: Owners, _ request: PageRequest) -> Model {
@@ -137,11 +138,15 @@ enum TokenPages {
     private static func opens(_ token: Token, _ webhook: Webhook?, _ request: PageRequest) -> Model {
         switch token.scope {
         case .app(let id):
-            ["text": false, "href": webhook == nil ? false : "/webhooks/\(id.text)" as Any, "name": webhook?.name.text ?? id.text]
+            [
+                "text": false, "href": webhook == nil ? false : "/webhooks/\(id.text)" as Any,
+                "name": webhook?.name.text ?? id.text,
+            ]
         case .api: ["text": request.words["token.opens_all"], "href": false, "name": false]
         case .management:
             [
-                "text": request.words[token.mayReveal ? "token.opens_rest_reveal" : "token.opens_rest"], "href": false, "name": false,
+                "text": request.words[token.mayReveal ? "token.opens_rest_reveal" : "token.opens_rest"],
+                "href": false, "name": false,
             ]
         }
     }

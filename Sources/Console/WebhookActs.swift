@@ -81,7 +81,8 @@ enum WebhookActs {
             let isSame = bytes == webhook.retentionBytes.map(megabytes)
             let edit = WebhookOperations.Edit(
                 name: form.text("name"), description: form.text("description"), accepts: form.all("accepts"),
-                retentionDays: .some(days), retentionBytes: isSame ? nil : .some(bytes.map { $0.multipliedOrMax(by: bytesPerMegabyte) }),
+                retentionDays: .some(days),
+                retentionBytes: isSame ? nil : .some(bytes.map { $0.multipliedOrMax(by: bytesPerMegabyte) }),
                 echoesBody: form.isTicked("echo_body"))
             _ = try await request.operations.webhooks.edit(webhook.id.text, edit, request.actor)
             return .go(to: "/webhooks/\(webhook.id.text)", done: "webhook_saved")

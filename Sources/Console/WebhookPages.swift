@@ -186,7 +186,9 @@ enum WebhookPages {
         guard !learned.fields.isEmpty else { return false }
         var new: Set<String> = []
         var missing: Set<String> = []
-        if let last = learned.lastEvent, let event = try? await request.operations.fields.fields(ofEvent: last.text, request.actor) {
+        if let last = learned.lastEvent,
+            let event = try? await request.operations.fields.fields(ofEvent: last.text, request.actor)
+        {
             // The first event has nothing but new fields; marking all of them tells nothing.
             if learned.events > 1 { new = Set(event.fields.filter(\.isNew).map(\.field.path.text)) }
             missing = Set(event.missing.map(\.text))

@@ -79,7 +79,8 @@ enum WebhookWizard {
             "install-form", .name, of: nil, request,
             [
                 "heading": request.words["install.name_heading"], "text": request.words["install.name_text"],
-                "action": "/webhooks/install/method", "button": request.words["install.next"], "fault": request.input.errors(fault),
+                "action": "/webhooks/install/method", "button": request.words["install.next"],
+                "fault": request.input.errors(fault),
                 "fields": request.input.fields(fields, typed(request), fault: fault), "isFirst": true,
             ])
     }

@@ -28,7 +28,8 @@ enum WebhookRoutes {
                 fields: ["name", "description", "accepts", "retention_days", "retention_bytes", "echo_body"])
             let edit = WebhookOperations.Edit(
                 name: asked.name, description: asked.description, accepts: asked.accepts,
-                retentionDays: asked.retentionDays.wanted, retentionBytes: asked.retentionBytes.wanted, echoesBody: asked.echoBody)
+                retentionDays: asked.retentionDays.wanted, retentionBytes: asked.retentionBytes.wanted, echoesBody: asked.echoBody
+            )
             let webhook = try await operations.webhooks.edit(request.id, edit, request.actor)
             return try .json(WebhookView(webhook, operations.webhooks))
         },
