@@ -45,7 +45,8 @@ enum CallPage {
                 "by": try await whoDid(call, request).map { $0 as Any } ?? false,
                 "fault": request.input.errors(fault), "facts": facts(call, tokenName, names, request),
                 "mendText": words.text("cause.\(call.cause)_mend") ?? words["cause.unknown_mend"],
-                "mend": try await mendModel(call, fault, request), "held": try await held(call, request).map { $0 as Any } ?? false,
+                "mend": try await mendModel(call, fault, request),
+                "held": try await held(call, request).map { $0 as Any } ?? false,
                 "path": "/calls/\(call.id.text)",
             ])
     }
@@ -107,7 +108,9 @@ enum CallPage {
         switch call.cause {
         case "token_inactive": (state, action, subject) = (token.state, .tokenDeactivate, token.id.text)
         case "owner_inactive":
-            guard let owner = try? await request.operations.accounts.show(token.owner.text, request.actor).member else { return nil }
+            guard let owner = try? await request.operations.accounts.show(token.owner.text, request.actor).member else {
+                return nil
+            }
             (state, action, subject) = (owner.membership.state, .accountDeactivate, token.owner.text)
         default: return nil
         }
@@ -127,57 +130,77 @@ enum CallPage {
     // MARK: What mends it
 
     // What stands below the words: a button, a link, or why there is none.
+    private struct Offer {
+        var button: String?
+        var fields: [Model] = []
+        var link: Model?
+        var note: String?
+
+        var model: Model {
+            [
+                "button": button.map { $0 as Any } ?? false, "fields": fields, "link": link.map { $0 as Any } ?? false,
+                "note": note.map { $0 as Any } ?? false,
+            ]
+        }
+    }
+
     private static func mendModel(_ call: RefusedCall, _ fault: Fault?, _ request: PageRequest) async throws -> Model {
         let words = request.words
-        let mend = Mend(call.cause)
-        var model: Model = ["button": false, "fields": [Model](), "link": false, "note": false]
-        let token = try await call.token.asyncMap { try? await request.operations.tokens.show($0.text, request.actor).token } ?? nil
-        switch mend {
-        case .activateToken, .extendToken:
-            guard let token, !token.state.isDeleted else {
-                model["note"] = words["call.token_gone"]
-                break
-            }
-            let isPutRight =
-                mend == .activateToken ? token.state.isActive : token.expiresAt.map { $0 > request.now } ?? true
-            if isPutRight {
-                model["note"] = words["call.put_right"]
-            } else if mayChange(token, request) {
-                model["button"] = words[mend == .activateToken ? "call.activate_token" : "call.extend_token"]
-                if mend == .extendToken {
-                    model["fields"] = request.input.fields([Field("days", .choice(lengths(words)), key: "call.extend_by", isRequired: true)], ["days": "90"], fault: fault)
-                }
-            } else {
-                model["note"] = words["call.ask_token"]
-            }
-        case .activateOwner:
-            guard let token, let owner = try? await request.operations.accounts.show(token.owner.text, request.actor).member
-            else { break }
-            model["link"] = request.input.link("/accounts/\(token.owner.text)", owner.account.name, token.owner.text)
-            if owner.membership.state.isActive {
-                model["note"] = words["call.put_right"]
-            } else if request.may(.changeAccounts), request.actor.role.mayManage(owner.membership.role) {
-                model["button"] = words("call.activate_owner", ["name": owner.account.name.text])
-            } else {
-                model["note"] = words["call.ask_owner"]
-            }
-        case .resumeWebhook:
-            guard let id = call.webhook, let webhook = try? await request.operations.webhooks.show(id, request.actor) else { break }
-            if webhook.state == .active {
-                model["note"] = words["call.put_right"]
-            } else if request.may(.changeWebhooks) {
-                model["button"] = words("call.resume_webhook", ["name": webhook.name.text])
-            }
-        case .lookAtToken: if let token { model["link"] = request.input.link("/tokens/\(token.id.text)", token.name, token.id.text) }
-        case .lookAtWebhook:
-            if let id = call.webhook, let webhook = try? await request.operations.webhooks.show(id, request.actor) {
-                model["link"] = request.input.link("/webhooks/\(webhook.id.text)", webhook.name, webhook.id.text)
-            }
-        case .lookAtSettings: model["link"] = ["href": "/settings", "name": words["nav.settings"]] as Model
-        case .lookAtResources: model["link"] = ["href": "/resources", "name": words["nav.resources"]] as Model
+        var token: Token?
+        if let id = call.token { token = try? await request.operations.tokens.show(id.text, request.actor).token }
+        var offer = Offer()
+        switch Mend(call.cause) {
+        case .activateToken: offer = tokenOffer(token, isExpired: false, fault, request)
+        case .extendToken: offer = tokenOffer(token, isExpired: true, fault, request)
+        case .activateOwner: offer = await ownerOffer(token, request)
+        case .resumeWebhook: offer = await webhookOffer(call, mayResume: true, request)
+        case .lookAtWebhook: offer = await webhookOffer(call, mayResume: false, request)
+        case .lookAtToken: offer.link = token.map { request.input.link("/tokens/\($0.id.text)", $0.name, $0.id.text) }
+        case .lookAtSettings: offer.link = ["href": "/settings", "name": words["nav.settings"]]
+        case .lookAtResources: offer.link = ["href": "/resources", "name": words["nav.resources"]]
         case .caller: break
         }
-        return model
+        return offer.model
+    }
+
+    private static func tokenOffer(_ token: Token?, isExpired: Bool, _ fault: Fault?, _ request: PageRequest) -> Offer {
+        let words = request.words
+        guard let token, !token.state.isDeleted else { return Offer(note: words["call.token_gone"]) }
+        let isPutRight = isExpired ? token.expiresAt.map { $0 > request.now } ?? true : token.state.isActive
+        guard !isPutRight else { return Offer(note: words["call.put_right"]) }
+        guard mayChange(token, request) else { return Offer(note: words["call.ask_token"]) }
+        guard isExpired else { return Offer(button: words["call.activate_token"]) }
+        let length = Field("days", .choice(lengths(words)), key: "call.extend_by", isRequired: true)
+        return Offer(
+            button: words["call.extend_token"], fields: request.input.fields([length], ["days": "90"], fault: fault))
+    }
+
+    private static func ownerOffer(_ token: Token?, _ request: PageRequest) async -> Offer {
+        let words = request.words
+        guard let token,
+            let owner = try? await request.operations.accounts.show(token.owner.text, request.actor).member
+        else { return Offer() }
+        var offer = Offer(link: request.input.link("/accounts/\(token.owner.text)", owner.account.name, token.owner.text))
+        if owner.membership.state.isActive {
+            offer.note = words["call.put_right"]
+        } else if request.may(.changeAccounts), request.actor.role.mayManage(owner.membership.role) {
+            offer.button = words("call.activate_owner", ["name": owner.account.name.text])
+        } else {
+            offer.note = words["call.ask_owner"]
+        }
+        return offer
+    }
+
+    private static func webhookOffer(_ call: RefusedCall, mayResume: Bool, _ request: PageRequest) async -> Offer {
+        guard let id = call.webhook, let webhook = try? await request.operations.webhooks.show(id, request.actor) else {
+            return Offer()
+        }
+        guard mayResume else {
+            return Offer(link: request.input.link("/webhooks/\(webhook.id.text)", webhook.name, webhook.id.text))
+        }
+        if webhook.state == .active { return Offer(note: request.words["call.put_right"]) }
+        guard request.may(.changeWebhooks) else { return Offer() }
+        return Offer(button: request.words("call.resume_webhook", ["name": webhook.name.text]))
     }
 
     private static func mayChange(_ token: Token, _ request: PageRequest) -> Bool {
@@ -233,11 +256,5 @@ enum CallPage {
             "text": words[kept == nil ? "call.held_over" : kept?.canRelease == true ? "call.held_ready" : "call.held_not_yet"],
             "isKept": kept != nil, "mayRelease": kept?.canRelease == true && request.may(.releaseCalls),
         ]
-    }
-}
-
-extension Optional {
-    fileprivate func asyncMap<Other>(_ transform: (Wrapped) async throws -> Other) async rethrows -> Other? {
-        if let self { try await transform(self) } else { nil }
     }
 }

@@ -48,7 +48,8 @@ enum EventPage {
         if let released = event.releasedAt { facts.append(input.fact("event.released", .moment(released))) }
         facts += [
             input.fact(
-                "event.webhook", .link("/webhooks/\(event.webhook.text)", names.webhooks[event.webhook]?.text ?? event.webhook.text)),
+                "event.webhook",
+                .link("/webhooks/\(event.webhook.text)", names.webhooks[event.webhook]?.text ?? event.webhook.text)),
             input.fact("event.token", .link("/tokens/\(event.token.text)", names.tokens[event.token]?.text ?? event.token.text)),
             input.fact("event.address", .code(event.remoteAddress)),
         ]
@@ -102,7 +103,8 @@ enum EventPage {
             "isEmpty": bytes.isEmpty, "isHex": view == "hex", "isFields": view == "fields",
             "isText": view == "text" || view == "pretty", "text": shown?.text ?? "",
             "tabs": offered.map {
-                ["href": "/events/\(event.id.text)?view=\($0)", "label": words["event.view_\($0)"], "isCurrent": $0 == view] as Model
+                ["href": "/events/\(event.id.text)?view=\($0)", "label": words["event.view_\($0)"], "isCurrent": $0 == view]
+                    as Model
             },
             "notText": text == nil && !bytes.isEmpty,
             "cut": shown?.isCut == true

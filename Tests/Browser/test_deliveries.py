@@ -30,7 +30,7 @@ def way(console, api):
 
     way = Way()
     way.log = destination("Bakery log", "log", {})
-    way.away = destination("Bakery oven", "http", {"url": f"http://127.0.0.1:{free_port()}/"}, retry_schedule="0s, 1d")
+    way.away = destination("Bakery oven", "http", {"url": f"http://127.0.0.1:{free_port()}/"}, schedule="0,24h")
     way.flow = api.expect([201], "POST", "/api/v1/flows", {
         "name": "To the log", "webhook": way.webhook, "destinations": [way.log]}).json()["id"]
     api.expect([201], "POST", "/api/v1/flows", {
