@@ -98,7 +98,8 @@ struct ApplicationPage: Sendable {
             ("change_failure_rate", measures.changeFailureRate), ("time_to_restore", measures.timeToRestore),
         ].map { name, measure in
             [
-                "name": request.words["application.\(name)"], "value": measure.value.map { value($0, measure.unit) as Any } ?? false,
+                "name": request.words["application.\(name)"],
+                "value": measure.value.map { value($0, measure.unit) as Any } ?? false,
                 "meaning": request.words["application.\(name)_means"],
                 "basis": request.words("application.\(name)_basis", ["n": measure.count]),
                 "missing": request.words["application.\(name)_missing"],

@@ -23,7 +23,8 @@ enum ApplicationPages {
                 try await form(nil, request, fault: fault)
             }
         },
-        PageRoute(.get, "/applications/:id", .readIntegrations) { request in try await ApplicationPage(request: request).answer() },
+        PageRoute(.get, "/applications/:id", .readIntegrations) { request in try await ApplicationPage(request: request).answer()
+        },
         PageRoute(.get, "/applications/:id/edit", .changeIntegrations) { request in
             try await form(try await application(request), request)
         },
@@ -197,7 +198,10 @@ enum ApplicationPages {
             token.lastUsedAt.map {
                 request.words(
                     "application.token_used",
-                    ["n": token.useCount, "ago": request.words.distance($0, now: request.now), "address": token.lastAddress ?? "?"])
+                    [
+                        "n": token.useCount, "ago": request.words.distance($0, now: request.now),
+                        "address": token.lastAddress ?? "?",
+                    ])
             } ?? request.words["application.token_unused"]
         }
         return try request.confirm(

@@ -251,7 +251,8 @@ enum DestinationPages {
                 "label": request.words["destination.schedule"],
                 "text": schedule.steps.count == 1
                     ? attempts
-                    : request.words("destination.attempts_within", ["attempts": attempts, "length": request.words.length(whole)]),
+                    : request.words(
+                        "destination.attempts_within", ["attempts": attempts, "length": request.words.length(whole)]),
                 "code": schedule.text,
             ],
             [
@@ -357,7 +358,8 @@ enum DestinationPages {
             [
                 "path": path(destination),
                 "text": request.words[isPair ? "destination.give_public_key" : "destination.give_secret"],
-                "publicKey": shown.publicKey.map { request.input.code("public-key", "destination.public_key", $0) as Any } ?? false,
+                "publicKey": shown.publicKey.map { request.input.code("public-key", "destination.public_key", $0) as Any }
+                    ?? false,
                 "secret": request.input.code(
                     "secret", isPair ? "destination.private_key" : "destination.secret", secret ?? shown.secret ?? "",
                     isSecret: true),

@@ -65,7 +65,9 @@ struct FlowForm: Sendable {
             in: .flows, crumbs: crumbs,
             [
                 "action": known == nil ? "/flows/new" : "\(back)/edit", "back": back,
-                "dryRun": known == nil ? "/flows/new/dry-run" : "\(back)/dry-run", "fault": request.input.errors(fault),
+                "dryRun": known == nil ? "/flows/new/dry-run" : "\(back)/dry-run",
+                "fault": isSent ? false : request.input.errors(fault),
+                "triedFault": isSent ? triedFault(fault, request) : false,
                 "webhook": webhook?.id.text ?? known?.webhook.text ?? "",
                 "webhookName": webhook?.name.text ?? known?.webhook.text ?? "",
                 "heads": request.input.fields(headFields, values, fault: shownFault),
@@ -75,8 +77,16 @@ struct FlowForm: Sendable {
                     fault: shownFault),
                 "hasDestinations": !choices.destinations.isEmpty,
                 "events": events, "hasEvents": !events.isEmpty, "filterExample": Self.filterExample,
-                "templateExample": Self.templateExample, "tried": tried, "button": request.words[known == nil ? "flow.create" : "flow.save"],
+                "templateExample": Self.templateExample, "tried": tried,
+                "button": request.words[known == nil ? "flow.create" : "flow.save"],
             ])
+    }
+
+    // The page opens at the dry run, so what is wrong further up is said there too.
+    private func triedFault(_ fault: Fault?, _ request: PageRequest) -> Any {
+        guard let fault else { return false }
+        let summary = fault.field.map { "\(request.words["flow.\($0.name)"]): \($0.words)" } ?? fault.summary
+        return ["summary": summary] as Model
     }
 
     private var headFields: [Field] {

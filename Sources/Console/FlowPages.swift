@@ -101,7 +101,8 @@ enum FlowPages {
         let rows = found.items.map { flow -> Model in
             [
                 "name": flow.name.text, "href": path(flow), "state": state(flow, request),
-                "webhook": names.webhooks[flow.webhook]?.text ?? flow.webhook.text, "webhookHref": "/webhooks/\(flow.webhook.text)",
+                "webhook": names.webhooks[flow.webhook]?.text ?? flow.webhook.text,
+                "webhookHref": "/webhooks/\(flow.webhook.text)",
                 "destinations": flow.destinations.map {
                     ["name": names.destinations[$0]?.text ?? $0.text, "href": "/destinations/\($0.text)"] as Model
                 },
@@ -143,7 +144,8 @@ enum FlowPages {
                 "description": flow.description.text.isEmpty ? false : flow.description.text as Any,
                 "isActive": flow.state == .active, "isPaused": flow.state == .paused, "isArchived": flow.state == .archived,
                 "mayChange": request.may(.changeFlows) && flow.state != .archived,
-                "webhook": names.webhooks[flow.webhook]?.text ?? flow.webhook.text, "webhookHref": "/webhooks/\(flow.webhook.text)",
+                "webhook": names.webhooks[flow.webhook]?.text ?? flow.webhook.text,
+                "webhookHref": "/webhooks/\(flow.webhook.text)",
                 "destinations": destinations, "filter": flow.filterText.map { laidOut($0) as Any } ?? false,
                 "template": flow.templateText.map { laidOut($0) as Any } ?? false,
                 "createdAt": request.input.time(flow.createdAt),

@@ -140,8 +140,12 @@ enum ResourcePages {
             ],
             [
                 "name": words["resource.budget"],
-                "value": left.map { words.percent(max($0, -99), digits: 0) } ?? words["resource.no_data"],
-                "note": words["resource.budget_means"], "bar": left.map { budget($0, words) as Any } ?? false,
+                "value": left.map { words.percent(max($0, 0), digits: 0) } ?? words["resource.no_data"],
+                "note": words["resource.budget_means"],
+                "bar": left.map { left in
+                    // The share itself stands above it.
+                    left < 0 ? budget(left, words) as Any : budget(left, words).merging(["text": false]) { $1 } as Any
+                } ?? false,
             ],
         ]
     }
