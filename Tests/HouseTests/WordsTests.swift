@@ -46,7 +46,7 @@ import Testing
 
     // MARK: Who asks for words
 
-    private static let templateKey = /\bt\.([a-z_]+\.[A-Za-z0-9_-]+)/
+    private static var templateKey: Regex<(Substring, Substring)> { /\bt\.([a-z_]+\.[A-Za-z0-9_-]+)/ }
 
     @Test func `Every word that a template asks for is there`() throws {
         for (name, text) in try Self.templates() {
