@@ -78,7 +78,12 @@ package struct ConsoleFace: Face {
 
     private func run(_ route: PageRoute, _ request: Request, _ context: AdminContext) async throws -> Response {
         guard request.isOfOwnOrigin else { throw OperationError.unauthenticated }
+        // To a browser `//x` in a link of ours would be another host.
+        guard !request.uri.path.contains("//") else { throw HTTPError(.notFound) }
         let form = try await form(request)
+        guard form.isSane, Form(request.uri.query ?? "").isSane else {
+            throw OperationError.invalid(field: "form", "must not hold U+0000, or more than 30 marks on one letter.")
+        }
         switch route.handler {
         case .open(let handler):
             return try await respond(handler(try input(request, context, form, me: nil)), context)
@@ -109,12 +114,9 @@ package struct ConsoleFace: Face {
         for (name, value) in context.parameters {
             parameters[String(name)] = value.removingPercentEncoding ?? String(value)
         }
-        let query = Form(request.uri.query ?? "")
-        guard !query.holdsNUL, !form.holdsNUL, !parameters.values.contains(where: { $0.utf8.contains(0) }) else {
-            throw OperationError.invalid(field: "form", "must not hold the character U+0000.")
-        }
+        guard parameters.values.allSatisfy(Form.isSane) else { throw OperationError.notFound("page") }
         return OpenPageRequest(
-            path: request.uri.path, parameters: parameters, query: query, form: form,
+            path: request.uri.path, parameters: parameters, query: Form(request.uri.query ?? ""), form: form,
             address: request.sender(context, trusted: trustedProxies), userAgent: request.headers[.userAgent],
             device: Cookies.value(SessionCookie.device, in: request.headers),
             lastEventID: HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }, words: words(request, me),
@@ -129,7 +131,8 @@ package struct ConsoleFace: Face {
 
     // The person's own language, else what was chosen before sign-in, else what the browser asks for.
     private func words(_ request: Request, _ me: PersonOperations.Me?) -> Words {
-        let chosen = Form(request.uri.query ?? "")["lang"] ?? Cookies.value(LanguageCookie.name, in: request.headers)
+        let kept = Cookies.value(LanguageCookie.name, in: request.headers).flatMap { Form.isSane($0) ? $0 : nil }
+        let chosen = Form(request.uri.query ?? "")["lang"] ?? kept
         let language =
             me?.language ?? chosen.flatMap(Language.init(rawValue:))
             ?? request.headers[.acceptLanguage].flatMap { Language.preferred(in: $0) } ?? .english
@@ -236,13 +239,17 @@ package struct ConsoleFace: Face {
     private func errorPage(
         _ status: Int, _ key: String, _ request: Request, _ context: AdminContext
     ) async throws -> PageAnswer {
+        var context = context
+        // What was wrong may stand there.
+        context.coreContext.parameters = .init()
+        let place = context
         let reader: PageRequest? = try? await {
             guard let session = Cookies.value(SessionCookie.session, in: request.headers) else { return nil }
             let actor = try await operations.signIn.actor(session: session, csrf: .notNeeded)
             let me = try await operations.person.me(actor)
             return PageRequest(
                 actor: actor, me: me, csrf: SignIn.csrfToken(ofSession: session) ?? "",
-                input: try input(request, context, Form(), me: me))
+                input: try input(request, place, Form(), me: me))
         }()
         let model: (Words) -> Model = { words in
             ["text": words["error.\(key)_text"], "number": words("error.number", ["id": context.number]), "hasNumber": status >= 500]
@@ -251,7 +258,7 @@ package struct ConsoleFace: Face {
             return try reader.page(
                 "error", title: reader.words["error.\(key)"], in: .home, model(reader.words), status: status)
         }
-        let open = try input(request, context, Form(), me: nil)
+        let open = try input(request, place, Form(), me: nil)
         return try open.barePage("bare-error", title: open.words["error.\(key)"], model(open.words), status: status)
     }
 }

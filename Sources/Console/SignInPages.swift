@@ -9,12 +9,12 @@ enum SignInPages {
         PageRoute(open: .get, "/sign-in") { request in try passwordPage(request, fault: nil) },
         PageRoute(open: .post, "/sign-in") { request in
             guard let ticket = request.form["ticket"] else {
-                return try await start(request.form.text("login"), request.form.text("password"), isSecondStep: false, request)
+                return try await start(request.form.text("login"), request.form.text("password"), ticketEndsAt: nil, request)
             }
             guard let known = SignInTicket.open(ticket, now: request.now) else {
                 return try passwordPage(request, fault: Fault(summary: request.words["sign_in.too_slow"]))
             }
-            return try await start(known.login, known.password, isSecondStep: true, request)
+            return try await start(known.login, known.password, ticketEndsAt: known.endsAt, request)
         },
         PageRoute(.post, "/sign-out", .useOwnAccount) { request in
             try await request.operations.person.endSession("current", request.actor)
@@ -27,8 +27,9 @@ enum SignInPages {
         status: 303, headers: [(.location, "/sign-in?out=1"), SessionCookie.gone], body: .html(""))
 
     private static func start(
-        _ login: String, _ password: String, isSecondStep: Bool, _ request: OpenPageRequest
+        _ login: String, _ password: String, ticketEndsAt: Timestamp?, _ request: OpenPageRequest
     ) async throws -> PageAnswer {
+        let isSecondStep = ticketEndsAt != nil
         let code = isSecondStep ? request.form["code"]?.filter { !$0.isWhitespace } : nil
         return try await request.attempt {
             do {
@@ -37,10 +38,10 @@ enum SignInPages {
             } catch OperationError.signInFailed("second_factor_required", _) {
                 let wrong = Fault(
                     summary: request.words["sign_in.code_wrong"], field: ("code", request.words["sign_in.code_wrong_hint"]))
-                return try codePage(login, password, request, fault: isSecondStep ? wrong : nil)
+                return try codePage(login, password, ticketEndsAt, request, fault: isSecondStep ? wrong : nil)
             } catch OperationError.tooManyAttempts(let seconds) where isSecondStep {
                 let fault = Fault(summary: request.words("fault.too_many_attempts", ["n": seconds]))
-                return try codePage(login, password, request, fault: fault)
+                return try codePage(login, password, ticketEndsAt, request, fault: fault)
             }
         } orShow: { fault in
             try passwordPage(request, fault: fault)
@@ -91,7 +92,7 @@ enum SignInPages {
     }
 
     private static func codePage(
-        _ login: String, _ password: String, _ request: OpenPageRequest, fault: Fault?
+        _ login: String, _ password: String, _ ticketEndsAt: Timestamp?, _ request: OpenPageRequest, fault: Fault?
     ) throws -> PageAnswer {
         let field = Field(
             "code", key: "sign_in.code", isRequired: true, maxLength: 40, autocomplete: "one-time-code", isCode: true)
@@ -102,7 +103,8 @@ enum SignInPages {
             "sign-in-code", title: request.words["sign_in.code_title"],
             [
                 "fields": model, "fault": request.errors(fault), "action": request.address(with: "done", nil),
-                "ticket": try SignInTicket.seal(login: login, password: password, now: request.now),
+                "ticket": try SignInTicket.seal(
+                    login: login, password: password, endsAt: ticketEndsAt, now: request.now),
                 "link": request.form.text("link"), "takesLink": request.form.has("link"),
             ], status: fault == nil ? 200 : 422)
     }

@@ -164,10 +164,12 @@ def test_E9_renaming_changes_no_secret_unless_that_is_wanted(console, enter, adm
     assert "activation_token" in run(command)
     page.get_by_label("Name").fill(f"third name {number}")
     page.get_by_role("button", name="Rename and regenerate").click()
+    page.get_by_role("link", name="Cancel").wait_for()
     checks.check_page(page)
     assert "stop at once" in page.locator("main").inner_text()
     assert "activation_token" in run(command), "nothing happened yet"
     page.get_by_role("button", name="Rename and regenerate").click()
+    page.locator("#curl").wait_for()
     checks.check_page(page)
     assert f"third name {number}" in page.get_by_role("heading", level=1).inner_text()
     assert "activation_token" not in run(command) and "activation_token" in run(page.locator("#curl").inner_text())
@@ -184,6 +186,7 @@ def test_E9_where_it_is_the_rule_a_new_name_warns_and_regenerates(console, api, 
         # This page was open before the rule came.
         page.get_by_label("Name").fill(f"ruled anew {number}")
         page.get_by_role("button", name="Rename", exact=True).click()
+        page.get_by_role("link", name="Cancel").wait_for()
         checks.check_page(page)
         assert "rule of this organization" in page.locator("main").inner_text() and "activation_token" in run(command)
         page.get_by_role("link", name="Cancel").click()
@@ -192,8 +195,10 @@ def test_E9_where_it_is_the_rule_a_new_name_warns_and_regenerates(console, api, 
         assert page.get_by_role("button", name="Rename", exact=True).count() == 0
         page.get_by_label("Name").fill(f"ruled anew {number}")
         page.get_by_role("button", name="Rename and regenerate").click()
+        page.get_by_role("link", name="Cancel").wait_for()
         assert "activation_token" in run(command)
         page.get_by_role("button", name="Rename and regenerate").click()
+        page.locator("#curl").wait_for()
         assert f"ruled anew {number}" in page.get_by_role("heading", level=1).inner_text()
         assert "activation_token" not in run(command)
     finally:
