@@ -83,48 +83,59 @@ enum LiveFeed {
     }
 }
 
-/// How many streams are open, by session. A browser opens one a page; more than a few at once is no reader.
+/// How many streams are open, by person. A browser opens one a page; more than a few at once is no reader, and no organization may
+/// take the places of all others.
 final class StreamSeats: Sendable {
-    static let perSession = 12
+    static let perPerson = 12
+    static let perOrganization = 32
     static let inAll = 96
 
-    private let taken = Mutex<[ID<Session>: Int]>([:])
+    private struct Place: Hashable {
+        let organization: ID<Organization>
+        let account: ID<Account>
+    }
+
+    private let taken = Mutex<[Place: Int]>([:])
 
     /// A place that is free again when it is let go.
     final class Seat: Sendable {
         private let seats: StreamSeats
-        private let session: ID<Session>
+        private let place: Place
 
-        fileprivate init(_ seats: StreamSeats, _ session: ID<Session>) {
+        fileprivate init(_ seats: StreamSeats, _ place: Place) {
             self.seats = seats
-            self.session = session
+            self.place = place
         }
 
-        deinit { seats.leave(session) }
+        deinit { seats.leave(place) }
     }
 
-    /// Takes a place for the actor's session.
+    /// Takes a place for the actor.
     ///
     /// - Throws: ``OperationError/tooManyAttempts(seconds:)`` if there is none.
     func take(_ actor: Actor) throws(OperationError) -> Seat {
-        guard let session = actor.session else { throw .unauthenticated }
+        let place = Place(organization: actor.organization, account: actor.account)
         let isFree = taken.withLock { taken in
-            let own = taken[session] ?? 0
-            guard own < Self.perSession, taken.values.reduce(0, +) < Self.inAll else { return false }
-            taken[session] = own + 1
+            // Of a person in several organizations all count.
+            let own = taken.filter { $0.key.account == place.account }.values.reduce(0, +)
+            let neighbours = taken.filter { $0.key.organization == place.organization }.values.reduce(0, +)
+            guard own < Self.perPerson, neighbours < Self.perOrganization, taken.values.reduce(0, +) < Self.inAll else {
+                return false
+            }
+            taken[place, default: 0] += 1
             return true
         }
         guard isFree else { throw .tooManyAttempts(seconds: 5) }
-        return Seat(self, session)
+        return Seat(self, place)
     }
 
     /// How many are open.
     var count: Int { taken.withLock { $0.values.reduce(0, +) } }
 
-    fileprivate func leave(_ session: ID<Session>) {
+    private func leave(_ place: Place) {
         taken.withLock { taken in
-            let own = (taken[session] ?? 0) - 1
-            taken[session] = own > 0 ? own : nil
+            let own = (taken[place] ?? 0) - 1
+            taken[place] = own > 0 ? own : nil
         }
     }
 }
