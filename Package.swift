@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "HouseTests",
             dependencies: [
-                "Client", "Console", "ConsoleFiles", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage", "RestAPI",
+                "Client", "Console", "ConsoleFiles", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage",
+                "RestAPI",
                 "Storage", "WebSupport", "inlet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -52,7 +52,10 @@ enum ApplicationPages {
 
     private static let tokens: [PageRoute] = [
         PageRoute(.get, "/applications/:id/token", .revealSecrets) { request in try await askReveal(request) },
-        PageRoute(.post, "/applications/:id/token", .revealSecrets) { request in
+        PageRoute(
+            .post, "/applications/:id/token", .revealSecrets,
+            noteRefusal: { try await $0.operations.applications.noteRefusedLook(at: $0.id, $0.actor) }
+        ) { request in
             try await request.attempt {
                 let revealed = try await request.operations.applications.revealToken(
                     request.id, password: request.form["password"], request.actor)

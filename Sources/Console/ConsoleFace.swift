@@ -89,7 +89,10 @@ package struct ConsoleFace: Face {
             return try await respond(handler(try input(request, context, form, me: nil)), context)
         case .known(let handler):
             let known = try await pageRequest(request, context, form)
-            if let permission = route.permission { try known.actor.require(permission) }
+            if let permission = route.permission {
+                if let note = route.noteRefusal, !known.actor.may(permission) { try await note(known) }
+                try known.actor.require(permission)
+            }
             return try await respond(handler(known), context)
         }
     }
@@ -252,7 +255,10 @@ package struct ConsoleFace: Face {
                 input: try input(request, place, Form(), me: me))
         }()
         let model: (Words) -> Model = { words in
-            ["text": words["error.\(key)_text"], "number": words("error.number", ["id": context.number]), "hasNumber": status >= 500]
+            [
+                "text": words["error.\(key)_text"], "number": words("error.number", ["id": context.number]),
+                "hasNumber": status >= 500,
+            ]
         }
         if let reader {
             return try reader.page(

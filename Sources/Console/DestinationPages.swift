@@ -86,7 +86,10 @@ enum DestinationPages {
             }
         },
         PageRoute(.get, "/destinations/:id/secret", .revealSecrets) { request in try await askReveal(request) },
-        PageRoute(.post, "/destinations/:id/secret", .revealSecrets) { request in
+        PageRoute(
+            .post, "/destinations/:id/secret", .revealSecrets,
+            noteRefusal: { try await $0.operations.destinations.noteRefusedLook(at: $0.id, $0.actor) }
+        ) { request in
             try await request.attempt {
                 let secret = try await request.operations.destinations.reveal(
                     request.id, password: request.form["password"], request.actor)

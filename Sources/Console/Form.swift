@@ -1,4 +1,5 @@
 import Foundation
+import WebSupport
 
 /// The fields of a form or a query, as a browser sends them (WHATWG URL, application/x-www-form-urlencoded).
 struct Form: Sendable {
@@ -8,15 +9,17 @@ struct Form: Sendable {
 
     init() {}
 
+    /// Of a form that is not sane no value is there to be asked for.
+    ///
     /// - Parameter text: URL-encoded pairs; what cannot be read is left out.
     init(_ text: String) {
         for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = parts.first.flatMap(Self.decoded), name.utf8.count <= 100 else { continue }
-            let value = parts.count == 2 ? Self.decoded(parts[1]) ?? "" : ""
-            values[name, default: []].append(value)
-            pairs.append((name, value))
+            pairs.append((name, parts.count == 2 ? Self.decoded(parts[1]) ?? "" : ""))
         }
+        guard isSane else { return }
+        for (name, value) in pairs { values[name, default: []].append(value) }
     }
 
     /// A name or value as it stands in a query.
@@ -59,6 +62,8 @@ struct Form: Sendable {
     /// A field that may be empty.
     func text(_ name: String) -> String { self[name] ?? "" }
 
-    /// Whether any of it holds U+0000, which nothing of ours may.
-    var holdsNUL: Bool { values.values.contains { $0.contains { $0.utf8.contains(0) } } }
+    /// Whether nothing of it holds U+0000, or a letter under so many marks that comparing it takes long.
+    var isSane: Bool { pairs.allSatisfy { Self.isSane($0.name) && Self.isSane($0.value) } }
+
+    static func isSane(_ text: String) -> Bool { !text.utf8.contains(0) && text.isStreamSafe }
 }

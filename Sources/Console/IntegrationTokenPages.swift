@@ -154,13 +154,11 @@ enum IntegrationTokenPages {
                 try await editPage(request, fault: fault)
             }
         },
-        // The act itself asks for the permission, so that a refused look leaves its entry.
-        PageRoute(.post, "\(path)/:id/reveal", .readIntegrations) { request in
-            guard request.may(.revealSecrets) else {
-                try await request.operations.integrations.noteRefusedLook(at: request.id, request.actor)
-                throw OperationError.forbidden(.revealSecrets)
-            }
-            return try await request.attempt {
+        PageRoute(
+            .post, "\(path)/:id/reveal", .revealSecrets,
+            noteRefusal: { try await $0.operations.integrations.noteRefusedLook(at: $0.id, $0.actor) }
+        ) { request in
+            try await request.attempt {
                 let credential = try await shown(request).credential
                 let revealed = try await request.operations.integrations.reveal(
                     request.id, password: request.form.text("password"), request.actor)

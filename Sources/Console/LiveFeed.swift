@@ -90,7 +90,7 @@ final class StreamSeats: Sendable {
     static let perOrganization = 32
     static let inAll = 96
 
-    private struct Place: Hashable {
+    fileprivate struct Place: Hashable {
         let organization: ID<Organization>
         let account: ID<Account>
     }

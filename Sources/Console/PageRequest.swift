@@ -120,7 +120,8 @@ struct PageRequest: Sendable {
         all["organization"] = ["name": me.organization.name.text] as Model
         all["places"] = me.places.map {
             [
-                "id": $0.organization.id.text, "name": $0.organization.name.text, "role": input.words["role.\($0.membership.role)"],
+                "id": $0.organization.id.text, "name": $0.organization.name.text,
+                "role": input.words["role.\($0.membership.role)"],
                 "isCurrent": $0.organization.id == me.organization.id,
             ] as Model
         }

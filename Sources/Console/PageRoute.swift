@@ -9,6 +9,10 @@ package struct PageRoute: Sendable {
     /// What its reader must be allowed to; `nil` for the few pages where nobody need be known.
     package let permission: Permission?
     let handler: Handler
+    /// What is written down when the reader lacks the permission (E7).
+    let noteRefusal: NoteRefusal?
+
+    typealias NoteRefusal = @Sendable (PageRequest) async throws -> Void
 
     enum Handler: Sendable {
         case known(@Sendable (PageRequest) async throws -> PageAnswer)
@@ -16,9 +20,10 @@ package struct PageRoute: Sendable {
     }
 
     init(
-        _ method: HTTPRequest.Method, _ path: String, _ permission: Permission,
+        _ method: HTTPRequest.Method, _ path: String, _ permission: Permission, noteRefusal: NoteRefusal? = nil,
         _ handler: @escaping @Sendable (PageRequest) async throws -> PageAnswer
     ) {
+        self.noteRefusal = noteRefusal
         self.method = method
         self.path = path
         self.permission = permission
@@ -33,6 +38,7 @@ package struct PageRoute: Sendable {
         self.method = method
         self.path = path
         permission = nil
+        noteRefusal = nil
         self.handler = .open(handler)
     }
 }

@@ -23,7 +23,8 @@ package struct Words: Sendable {
                 self = .plain(text)
             } else {
                 let forms = try decoder.container(keyedBy: Forms.self)
-                self = .plural(one: try forms.decode(String.self, forKey: .one), other: try forms.decode(String.self, forKey: .other))
+                self = .plural(
+                    one: try forms.decode(String.self, forKey: .one), other: try forms.decode(String.self, forKey: .other))
             }
         }
     }

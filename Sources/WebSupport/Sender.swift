@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import NIOCore
+import ServiceLifecycle
 
 /// Why a request was not read to its end.
 package enum RequestFault: Error {
@@ -23,14 +24,22 @@ extension Request {
     /// - Throws: ``RequestFault``.
     package func wholeBody(bytesMax: Int) async throws -> ByteBuffer {
         do {
-            return try await withThrowingTaskGroup(of: ByteBuffer.self) { group in
-                group.addTask { try await body.collect(upTo: bytesMax) }
-                group.addTask {
-                    try await Task.sleep(for: Self.bodyTime)
-                    throw RequestFault.tooSlow
+            // Half a request is not to keep the server from stopping.
+            return try await cancelWhenGracefulShutdown {
+                try await withThrowingTaskGroup(of: ByteBuffer.self) { group in
+                    group.addTask {
+                        let whole = try await body.collect(upTo: bytesMax)
+                        // Who is cancelled has read a part at most.
+                        try Task.checkCancellation()
+                        return whole
+                    }
+                    group.addTask {
+                        try await Task.sleep(for: Self.bodyTime)
+                        throw RequestFault.tooSlow
+                    }
+                    defer { group.cancelAll() }
+                    return try await group.next() ?? ByteBuffer()
                 }
-                defer { group.cancelAll() }
-                return try await group.next() ?? ByteBuffer()
             }
         } catch is NIOTooManyBytesError {
             throw RequestFault.tooLarge

@@ -131,7 +131,8 @@ package struct House: Sendable {
         replayer = Replayer(store: store, clock: clock, ids: desk.deliveryIDs, bell: desk.bell, logger: logger)
         let claims = Claims(store: store, clock: clock, keys: keys, roster: deliveryRoster, noteDisabled: noteDisabled)
         operations = Operations(
-            desk: desk, claims: claims, held: HeldOperations(desk, keep: keepHeld, weightMax: Int64(settings.heldBytesMax)), outlook: outlook, keys: keyOperations,
+            desk: desk, claims: claims, held: HeldOperations(desk, keep: keepHeld, weightMax: Int64(settings.heldBytesMax)),
+            outlook: outlook, keys: keyOperations,
             backups: BackupOperations(desk, folder: settings.data),
             status: Self.status(settings, desk, appender, load, sweeper, since: clock.now()),
             isReady: { (try? await store.read { try $0.rows("SELECT 1 AS one") }) != nil })

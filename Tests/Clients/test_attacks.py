@@ -204,3 +204,13 @@ def test_E11_without_that_flag_the_own_network_is_not_reached(server):
         there.setblocking(False)
         with pytest.raises(BlockingIOError):
             there.accept()
+
+
+def test_half_a_form_does_not_keep_the_server_from_stopping():
+    with own_server() as server:
+        server.start()
+        with socket.create_connection(("127.0.0.1", server.admin_port), timeout=10) as line:
+            line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nlogin=")
+            # The server answers others, so it has taken this one too.
+            assert server.api().expect([200], "GET", "/api/v1/status").status == 200
+            assert server.stop(timeout=15) == 0
