@@ -55,7 +55,9 @@ extension OpenPageRequest {
         case .text(let isWide):
             model["isText"] = true
             model["isWide"] = isWide
-        case .moment: model["isMoment"] = true
+        case .moment:
+            model["isMoment"] = true
+            model["value"] = Self.written((try? Self.moment(value, filter.name)) ?? nil)
         case .choice(var options):
             model["isChoice"] = true
             // What is asked for by an address stays chosen, though it is not offered.
@@ -63,6 +65,12 @@ extension OpenPageRequest {
             model["options"] = options.map { ["value": $0.value, "label": $0.label, "isSelected": $0.value == value] as Model }
         }
         return model
+    }
+
+    // As a field for moments takes it; what was no moment leaves the field empty.
+    private static func written(_ moment: Timestamp?) -> String {
+        guard let text = moment?.text else { return "" }
+        return String(text.prefix(text.dropFirst(16).hasPrefix(":00") ? 16 : 19))
     }
 
     /// The moments `from` and `to` of the query.

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import checks
-from inlet_server import call_once
+from inlet_server import call_once, until
 
 NUMBERS = itertools.count(1)
 
@@ -90,7 +90,13 @@ def test_D7_reactivating_lets_the_same_token_in_at_once(owner, console, service,
     open_account(owner, console, service["name"])
     owner.get_by_role("link", name="Deactivate account").click()
     checks.check_page(owner)
-    assert owner.get_by_text("Orders for accounts").is_visible()
+
+    def is_told():
+        # Uses are written down a little later.
+        owner.reload()
+        return owner.get_by_text("Orders for accounts").count() > 0
+
+    assert until(is_told)
     owner.get_by_role("button", name="Deactivate account").click()
     checks.check_page(owner)
     assert owner.get_by_text("Inactive since").first.is_visible()
