@@ -21,7 +21,9 @@ HTML = [
     "<plaintext>",
     "<!-- no end",
     "<a href='javascript:naughty()'>x</a>",
-    # A mark on a quote makes one character of both to whoever counts characters as people do.
+]
+# A mark on a quote makes one character of both to whoever counts characters as people do.
+MARKED = [
     f"x\"\u0301 autofocus onfocus={CALL} x=",
     f"x'\u0301 autofocus onfocus={CALL} <\u0301x-naughty>",
 ]
@@ -51,9 +53,9 @@ OTHER = [
     "'", '"', "`", "\\", "/", "../../etc/passwd", "a/b", "a?b=c&d#e", "%2e%2e%2f", "CON", "=1+1", "@SUM(1)", "two  blanks", ".",
 ]
 
-EVERYTHING = HTML + ADDRESSES + TEMPLATES + UNICODE + QUERIES + LONG + OTHER
+EVERYTHING = HTML + MARKED + ADDRESSES + TEMPLATES + UNICODE + QUERIES + LONG + OTHER
 # For tests in which each string costs a page.
-A_FEW = [HTML[-2], HTML[1], HTML[4], HTML[6], ADDRESSES[0], TEMPLATES[0], TEMPLATES[3], UNICODE[0], UNICODE[5], LONG[0], QUERIES[0]]
+A_FEW = [MARKED[0], HTML[1], HTML[4], HTML[6], ADDRESSES[0], TEMPLATES[0], TEMPLATES[3], UNICODE[0], UNICODE[5], LONG[0], QUERIES[0]]
 
 HARM = """
 () => {
