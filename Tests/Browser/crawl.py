@@ -8,6 +8,8 @@ import checks
 
 PAGES_MAX = 400
 PER_PATTERN = 2
+# Query parameters by which a page looks another way; all others only choose what stands on it.
+SHAPING = {"view", "tab", "kind", "type"}
 ID = re.compile(r"^[a-z]{2,4}_[0-9A-Za-z]{6,}$")
 
 LINKS = """
@@ -21,7 +23,7 @@ CLOSED = """
   const parts = [...document.querySelectorAll('dialog, [popover], details[name]')];
   return parts.filter(part => part.tagName === 'DETAILS' || isHidden(part)).map((part, number) => {
     part.dataset.crawl = number;
-    return `[data-crawl="${number}"]`;
+    return {selector: `[data-crawl="${number}"]`, isOfFrame: !part.closest('main')};
   });
 }
 """
@@ -46,7 +48,7 @@ def pattern(url):
     address = urlsplit(url)
     path = "/".join("*" if ID.match(step) or step.isdecimal() else step for step in address.path.split("/"))
     query = "&".join(
-        f"{name}={value if re.fullmatch('[a-z_-]{1,24}', value) and not ID.match(value) else '*'}"
+        f"{name}={value if name in SHAPING and re.fullmatch('[a-z_-]{1,24}', value) else '*'}"
         for name, value in sorted(parse_qsl(address.query, keep_blank_values=True)))
     return path + (f"?{query}" if query else "")
 
@@ -130,11 +132,13 @@ class Crawl:
 
 
 def look_everywhere(language="en", keys=True):
-    """A look at a page in light and dark, and at each of its dialogs in both."""
+    """A look at a page in light and dark, and at each of its dialogs in both; what stands around all pages is opened at the first."""
+    frames = []
 
     def look(page):
         found = checks.findings(page, language, keys=keys)
-        parts = page.evaluate(CLOSED)
+        parts = [part["selector"] for part in page.evaluate(CLOSED) if not part["isOfFrame"] or not frames]
+        frames.append(page.url)
         for theme in ["light", "dark"]:
             page.emulate_media(color_scheme=theme)
             page.evaluate(STILL)
