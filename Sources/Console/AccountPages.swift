@@ -81,14 +81,7 @@ enum AccountPages {
 
     /// Accounts that were idle too long and are still active.
     static func dueAccounts(_ request: PageRequest) async throws -> [AccountTable.Member] {
-        var due: [AccountTable.Member] = []
-        var after: String?
-        repeat {
-            let page = try await request.operations.accounts.list(after: after, limit: 500, request.actor)
-            due += page.items.filter { ($0.lapsesAt ?? request.now) < request.now }.map(\.member)
-            after = page.next
-        } while after != nil
-        return due
+        try await request.allAccounts().filter { ($0.lapsesAt ?? request.now) < request.now }.map(\.member)
     }
 
     /// What to say of a sweep that does nothing although accounts are due; false if there is nothing to say.

@@ -38,7 +38,8 @@ enum AccountTokenPages {
                     movable.map {
                         Field.Option(
                             $0.id.text, $0.name.text,
-                            hint: request.words["account.token_\($0.scope.name)"] + ", " + state(of: $0, request).lowercased())
+                            hint: request.words["account.token_\($0.scope.name)"] + ", "
+                                + request.words[TokenPages.mark($0, request).key].lowercased())
                     }), key: "account.move_tokens", isRequired: true),
         ]
         let chosen = request.query["token"] ?? movable.map(\.id.text).joined(separator: ",")
@@ -56,30 +57,19 @@ enum AccountTokenPages {
     }
 
     private static func tokens(of account: ID<Account>, _ request: PageRequest) async throws -> [Token] {
-        var tokens: [Token] = []
-        var after: String?
-        repeat {
-            let page = try await request.operations.tokens.list(
-                owner: account.text, after: after, limit: 500, request.actor)
-            tokens += page.items.map(\.token)
-            after = page.next
-        } while after != nil
-        return tokens
+        try await PageRequest.all {
+            try await request.operations.tokens.list(
+                owner: account.text, after: $0, limit: Limits.pageItems.upperBound, request.actor)
+        }.map(\.token)
     }
 
     // Active ones alone: with an inactive owner callers would be refused.
     private static func others(than account: ID<Account>, _ request: PageRequest) async throws -> [Field.Option] {
-        var options: [Field.Option] = []
-        var after: String?
-        repeat {
-            let page = try await request.operations.accounts.list(after: after, limit: 500, request.actor)
-            options += page.items.map(\.member).filter { $0.account.id != account && $0.membership.state.isActive }.map {
-                Field.Option(
-                    $0.account.id.text, [$0.account.name.text, $0.account.login].compactMap(\.self).joined(separator: ", "))
-            }
-            after = page.next
-        } while after != nil
-        return options.sorted { $0.label < $1.label }
+        let members = try await request.allAccounts().map(\.member)
+        return members.filter { $0.account.id != account && $0.membership.state.isActive }.map {
+            Field.Option(
+                $0.account.id.text, [$0.account.name.text, $0.account.login].compactMap(\.self).joined(separator: ", "))
+        }.sorted { $0.label < $1.label }
     }
 
     /// A token in the list of its owner's.
@@ -87,25 +77,8 @@ enum AccountTokenPages {
         [
             "name": token.name.text, "href": "/tokens/\(token.id.text)",
             "kind": request.words["account.token_\(token.scope.name)"],
-            "state": ["text": state(of: token, request), "tone": tone(of: token, request).rawValue] as Model,
+            "state": TokenPages.state(token, request),
             "created": request.input.time(token.createdAt), "expires": request.input.time(token.expiresAt),
         ]
-    }
-
-    private static func hasExpired(_ token: Token, _ request: PageRequest) -> Bool {
-        token.expiresAt.map { $0 <= request.now } ?? false
-    }
-
-    private static func state(of token: Token, _ request: PageRequest) -> String {
-        switch token.state {
-        case .active: request.words[hasExpired(token, request) ? "account.token_expired" : "account.token_active"]
-        case .inactive: request.words["account.token_inactive"]
-        case .deleted: request.words["account.state_deleted"]
-        }
-    }
-
-    private static func tone(of token: Token, _ request: PageRequest) -> OpenPageRequest.Tone {
-        guard token.state.isActive else { return .quiet }
-        return hasExpired(token, request) ? .bad : .good
     }
 }

@@ -26,7 +26,7 @@ struct ApplicationPage: Sendable {
             "application", title: application.name.text, in: .applications, crumbs: [request.crumb(.applications)],
             [
                 "path": ApplicationPages.path(application), "id": application.id.text, "name": application.name.text,
-                "description": application.description.text.isEmpty ? false : application.description.text as Any,
+                "description": application.description.text.orFalseIfEmpty,
                 "mayChange": request.may(.changeIntegrations), "mayReveal": request.may(.revealSecrets),
                 "createdAt": request.input.time(application.createdAt), "token": token(shown.token),
                 "filters": filters(environments, environment, days), "tiles": tiles(measures.measures, days),
@@ -62,7 +62,7 @@ struct ApplicationPage: Sendable {
         return [
             "hint": "\(token.hint)…", "createdAt": request.input.time(token.createdAt),
             "usedAt": request.input.time(token.lastUsedAt), "count": request.words.number(token.useCount),
-            "address": token.lastAddress.map { $0 as Any } ?? false,
+            "address": token.lastAddress.orFalse,
         ] as Model
     }
 

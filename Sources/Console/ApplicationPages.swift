@@ -113,7 +113,7 @@ enum ApplicationPages {
             ).items.first
             rows.append([
                 "name": application.name.text, "href": path(application),
-                "description": application.description.text.isEmpty ? false : application.description.text as Any,
+                "description": application.description.text.orFalseIfEmpty,
                 "last": last.map { deploy -> Any in
                     [
                         "version": deploy.version.text, "environment": deploy.environment.text,
@@ -188,8 +188,7 @@ enum ApplicationPages {
                 text: request.words["application.reveal_text"], action: "\(path(application))/token",
                 button: request.words["application.reveal"], back: path(application),
                 fields: [
-                    Field(
-                        "password", .password, key: "application.password", isRequired: true, autocomplete: "current-password")
+                    Field.ownPassword(key: "application.password")
                 ]),
             in: .applications, crumbs: crumbs(application, request), fault: fault)
     }

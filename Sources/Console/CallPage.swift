@@ -41,12 +41,12 @@ enum CallPage {
             "call", title: CallPages.name(of: call.cause, request), in: .calls, crumbs: [request.crumb(.calls)],
             [
                 "lead": words.text("cause.\(call.cause)_text") ?? call.cause,
-                "since": CallPages.since(call.cause, call.causeAt, request).map { $0 as Any } ?? false,
-                "by": try await whoDid(call, request).map { $0 as Any } ?? false,
+                "since": CallPages.since(call.cause, call.causeAt, request).orFalse,
+                "by": try await whoDid(call, request).orFalse,
                 "fault": request.input.errors(fault), "facts": facts(call, tokenName, names, request),
                 "mendText": words.text("cause.\(call.cause)_mend") ?? words["cause.unknown_mend"],
                 "mend": try await mendModel(call, fault, request),
-                "held": try await held(call, request).map { $0 as Any } ?? false,
+                "held": try await held(call, request).orFalse,
                 "path": "/calls/\(call.id.text)",
             ])
     }
@@ -138,8 +138,8 @@ enum CallPage {
 
         var model: Model {
             [
-                "button": button.map { $0 as Any } ?? false, "fields": fields, "link": link.map { $0 as Any } ?? false,
-                "note": note.map { $0 as Any } ?? false,
+                "button": button.orFalse, "fields": fields, "link": link.orFalse,
+                "note": note.orFalse,
             ]
         }
     }
@@ -168,7 +168,7 @@ enum CallPage {
         guard let token, !token.state.isDeleted else { return Offer(note: words["call.token_gone"]) }
         let isPutRight = isExpired ? token.expiresAt.map { $0 > request.now } ?? true : token.state.isActive
         guard !isPutRight else { return Offer(note: words["call.put_right"]) }
-        guard mayChange(token, request) else { return Offer(note: words["call.ask_token"]) }
+        guard TokenPages.mayChange(token, request) else { return Offer(note: words["call.ask_token"]) }
         guard isExpired else { return Offer(button: words["call.activate_token"]) }
         let length = Field("days", .choice(lengths(words)), key: "call.extend_by", isRequired: true)
         return Offer(
@@ -201,11 +201,6 @@ enum CallPage {
         if webhook.state == .active { return Offer(note: request.words["call.put_right"]) }
         guard request.may(.changeWebhooks) else { return Offer() }
         return Offer(button: request.words("call.resume_webhook", ["name": webhook.name.text]))
-    }
-
-    private static func mayChange(_ token: Token, _ request: PageRequest) -> Bool {
-        request.may(.changeAllTokens)
-            || (request.may(.changeOwnTokens) && token.owner == request.actor.account && token.scope != .api)
     }
 
     private static func lengths(_ words: Words) -> [Field.Option] {

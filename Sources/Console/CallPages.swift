@@ -107,7 +107,7 @@ enum CallPages {
             [
                 "href": "/calls/\(call.id.text)", "at": request.input.exactly(call.receivedAt),
                 "cause": name(of: call.cause, request),
-                "since": since(call.cause, call.causeAt, request).map { $0 as Any } ?? false,
+                "since": since(call.cause, call.causeAt, request).orFalse,
                 "token": CallPage.token(call, tokenName, request), "webhook": CallPage.webhook(call, names, request),
                 "address": call.remoteAddress, "user": call.basicUser.map { BodyText.seen($0).text as Any } ?? false,
                 "count": call.count > 1 ? request.words("call.times", ["n": call.count]) as Any : false,

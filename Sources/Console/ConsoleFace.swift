@@ -81,14 +81,17 @@ package struct ConsoleFace: Face {
         // To a browser `//x` in a link of ours would be another host.
         guard !request.uri.path.contains("//") else { throw HTTPError(.notFound) }
         let form = try await form(request)
-        guard form.isSane, Form(request.uri.query ?? "").isSane else {
+        let query = Form(request.uri.query ?? "")
+        guard form.isSane, query.isSane else {
             throw OperationError.invalid(field: "form", "must not hold U+0000, or more than 30 marks on one letter.")
         }
         switch route.handler {
         case .open(let handler):
-            return try await respond(handler(try input(request, context, form, me: nil)), context)
+            return try await respond(handler(try input(request, context, query, form, me: nil)), context)
         case .known(let handler):
-            let known = try await pageRequest(request, context, form)
+            let proof: SignIn.CSRFProof =
+                request.method == .get || request.method == .head ? .notNeeded : .given(form.text("csrf"))
+            let known = try await pageRequest(request, context, query, form, proof)
             if let permission = route.permission {
                 if let note = route.noteRefusal, !known.actor.may(permission) { try await note(known) }
                 try known.actor.require(permission)
@@ -97,21 +100,21 @@ package struct ConsoleFace: Face {
         }
     }
 
-    private func pageRequest(_ request: Request, _ context: AdminContext, _ form: Form) async throws -> PageRequest {
+    private func pageRequest(
+        _ request: Request, _ context: AdminContext, _ query: Form, _ form: Form, _ proof: SignIn.CSRFProof
+    ) async throws -> PageRequest {
         guard let session = Cookies.value(SessionCookie.session, in: request.headers) else {
             throw OperationError.unauthenticated
         }
-        let proof: SignIn.CSRFProof =
-            request.method == .get || request.method == .head ? .notNeeded : .given(form.text("csrf"))
         let actor = try await operations.signIn.actor(session: session, csrf: proof)
         let me = try await operations.person.me(actor)
         return PageRequest(
             actor: actor, me: me, csrf: SignIn.csrfToken(ofSession: session) ?? "",
-            input: try input(request, context, form, me: me))
+            input: try input(request, context, query, form, me: me))
     }
 
     private func input(
-        _ request: Request, _ context: AdminContext, _ form: Form, me: PersonOperations.Me?
+        _ request: Request, _ context: AdminContext, _ query: Form, _ form: Form, me: PersonOperations.Me?
     ) throws -> OpenPageRequest {
         var parameters: [String: String] = [:]
         for (name, value) in context.parameters {
@@ -119,10 +122,10 @@ package struct ConsoleFace: Face {
         }
         guard parameters.values.allSatisfy(Form.isSane) else { throw OperationError.notFound("page") }
         return OpenPageRequest(
-            path: request.uri.path, parameters: parameters, query: Form(request.uri.query ?? ""), form: form,
+            path: request.uri.path, parameters: parameters, query: query, form: form,
             address: request.sender(context, trusted: trustedProxies), userAgent: request.headers[.userAgent],
             device: Cookies.value(SessionCookie.device, in: request.headers),
-            lastEventID: HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }, words: words(request, me),
+            lastEventID: HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }, words: words(request, query, me),
             operations: operations, templates: try current(templates), surroundings: surroundings)
     }
 
@@ -133,9 +136,9 @@ package struct ConsoleFace: Face {
     }
 
     // The person's own language, else what was chosen before sign-in, else what the browser asks for.
-    private func words(_ request: Request, _ me: PersonOperations.Me?) -> Words {
+    private func words(_ request: Request, _ query: Form, _ me: PersonOperations.Me?) -> Words {
         let kept = Cookies.value(LanguageCookie.name, in: request.headers).flatMap { Form.isSane($0) ? $0 : nil }
-        let chosen = Form(request.uri.query ?? "")["lang"] ?? kept
+        let chosen = query["lang"] ?? kept
         let language =
             me?.language ?? chosen.flatMap(Language.init(rawValue:))
             ?? request.headers[.acceptLanguage].flatMap { Language.preferred(in: $0) } ?? .english
@@ -173,7 +176,7 @@ package struct ConsoleFace: Face {
             return Response(
                 status: .init(code: answer.status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
         case .file(let pieces, let byteCount):
-            let body = ResponseBody(contentLength: Int(exactly: byteCount)) { writer in
+            let body = ResponseBody(contentLength: byteCount.flatMap { Int(exactly: $0) }) { writer in
                 for try await piece in pieces { try await writer.write(ByteBuffer(bytes: piece)) }
                 try await writer.finish(nil)
             }
@@ -242,29 +245,22 @@ package struct ConsoleFace: Face {
     private func errorPage(
         _ status: Int, _ key: String, _ request: Request, _ context: AdminContext
     ) async throws -> PageAnswer {
+        let number = context.number
         var context = context
         // What was wrong may stand there.
         context.coreContext.parameters = .init()
-        let place = context
-        let reader: PageRequest? = try? await {
-            guard let session = Cookies.value(SessionCookie.session, in: request.headers) else { return nil }
-            let actor = try await operations.signIn.actor(session: session, csrf: .notNeeded)
-            let me = try await operations.person.me(actor)
-            return PageRequest(
-                actor: actor, me: me, csrf: SignIn.csrfToken(ofSession: session) ?? "",
-                input: try input(request, place, Form(), me: me))
-        }()
+        let query = Form(request.uri.query ?? "")
         let model: (Words) -> Model = { words in
             [
-                "text": words["error.\(key)_text"], "number": words("error.number", ["id": context.number]),
+                "text": words["error.\(key)_text"], "number": words("error.number", ["id": number]),
                 "hasNumber": status >= 500,
             ]
         }
-        if let reader {
+        if let reader = try? await pageRequest(request, context, query, Form(), .notNeeded) {
             return try reader.page(
                 "error", title: reader.words["error.\(key)"], in: .home, model(reader.words), status: status)
         }
-        let open = try input(request, place, Form(), me: nil)
+        let open = try input(request, context, query, Form(), me: nil)
         return try open.barePage("bare-error", title: open.words["error.\(key)"], model(open.words), status: status)
     }
 }

@@ -184,7 +184,7 @@ enum DestinationPages {
             }
         return [
             "href": "/deliveries/\(delivery.id.text)", "id": delivery.id.text,
-            "badge": request.input.badge("destination.delivery_\(delivery.state.rawValue)", tone),
+            "badge": request.input.badge("delivery.state_\(delivery.state.rawValue)", tone),
             "at": request.input.time(delivery.settledAt ?? delivery.createdAt),
         ]
     }
@@ -271,7 +271,7 @@ enum DestinationPages {
             [
                 "label": request.words["destination.ordered_by"],
                 "text": destination.orderedBy == nil ? request.words["destination.no_order"] as Any : false,
-                "code": destination.orderedBy.map { $0 as Any } ?? false,
+                "code": destination.orderedBy.orFalse,
             ],
         ]
     }
@@ -342,8 +342,7 @@ enum DestinationPages {
                 text: request.words["destination.reveal_text"], action: "\(path(destination))/secret",
                 button: request.words["destination.reveal"], back: path(destination),
                 fields: [
-                    Field(
-                        "password", .password, key: "destination.password", isRequired: true, autocomplete: "current-password")
+                    Field.ownPassword(key: "destination.password")
                 ]),
             in: .destinations, crumbs: crumbs(destination, request), fault: fault)
     }

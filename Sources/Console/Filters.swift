@@ -83,12 +83,19 @@ extension OpenPageRequest {
     /// - Parameter name: the field it is of.
     static func moment(_ text: String?, _ name: String) throws(OperationError) -> Timestamp? {
         guard let text else { return nil }
-        let bytes = text.utf8.count
-        let whole = bytes == 10 ? "\(text)T00:00:00Z" : bytes == 16 ? "\(text):00Z" : text.hasSuffix("Z") ? text : "\(text)Z"
-        guard let moment = Timestamp(rfc3339: whole) ?? Timestamp(rfc3339: text) else {
+        guard let moment = Timestamp(formText: text.utf8.count == 10 ? "\(text)T00:00" : text) else {
             throw .invalid(field: name, "must be a moment in UTC.")
         }
         return moment
+    }
+}
+
+extension Timestamp {
+    /// Reads what a browser's field for date and time sends, with seconds or without, as UTC; or a whole moment (RFC 3339).
+    init?(formText text: String) {
+        let whole = text.utf8.count == 16 ? "\(text):00Z" : "\(text)Z"
+        guard let moment = Timestamp(rfc3339: whole) ?? Timestamp(rfc3339: text) else { return nil }
+        self = moment
     }
 }
 

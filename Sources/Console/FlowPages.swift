@@ -141,7 +141,7 @@ enum FlowPages {
             "flow", title: flow.name.text, in: .flows, crumbs: [request.crumb(.flows)],
             [
                 "path": path(flow), "id": flow.id.text, "name": flow.name.text, "state": state(flow, request),
-                "description": flow.description.text.isEmpty ? false : flow.description.text as Any,
+                "description": flow.description.text.orFalseIfEmpty,
                 "isActive": flow.state == .active, "isPaused": flow.state == .paused, "isArchived": flow.state == .archived,
                 "mayChange": request.may(.changeFlows) && flow.state != .archived,
                 "webhook": names.webhooks[flow.webhook]?.text ?? flow.webhook.text,

@@ -9,6 +9,9 @@ struct Form: Sendable {
 
     init() {}
 
+    /// Whether nothing of it holds U+0000, or a letter under so many marks that comparing it takes long.
+    private(set) var isSane = true
+
     /// Of a form that is not sane no value is there to be asked for.
     ///
     /// - Parameter text: URL-encoded pairs; what cannot be read is left out.
@@ -18,6 +21,7 @@ struct Form: Sendable {
             guard let name = parts.first.flatMap(Self.decoded), name.utf8.count <= 100 else { continue }
             pairs.append((name, parts.count == 2 ? Self.decoded(parts[1]) ?? "" : ""))
         }
+        isSane = pairs.allSatisfy { Self.isSane($0.name) && Self.isSane($0.value) }
         guard isSane else { return }
         for (name, value) in pairs { values[name, default: []].append(value) }
     }
@@ -61,9 +65,6 @@ struct Form: Sendable {
 
     /// A field that may be empty.
     func text(_ name: String) -> String { self[name] ?? "" }
-
-    /// Whether nothing of it holds U+0000, or a letter under so many marks that comparing it takes long.
-    var isSane: Bool { pairs.allSatisfy { Self.isSane($0.name) && Self.isSane($0.value) } }
 
     static func isSane(_ text: String) -> Bool { !text.utf8.contains(0) && text.isStreamSafe }
 }

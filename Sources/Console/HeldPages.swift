@@ -74,8 +74,8 @@ enum HeldPages {
                 "hasReady": request.may(.releaseCalls) && items.contains(where: \.canRelease),
                 "releaseAll": address("/held/release-all", narrowed),
                 "releaseAllWords": words[isNarrowed ? "held.release_these" : "held.release_all"],
-                "webhookAsked": narrowed.webhook.map { $0 as Any } ?? false,
-                "tokenAsked": narrowed.token.map { $0 as Any } ?? false,
+                "webhookAsked": narrowed.webhook.orFalse,
+                "tokenAsked": narrowed.token.orFalse,
                 "empty": items.isEmpty
                     ? [
                         "title": words[isNarrowed ? "held.none_match" : "held.empty"],
@@ -137,7 +137,7 @@ enum HeldPages {
                 "webhook": request.input.link("/webhooks/\(call.webhook.text)", names.webhooks[call.webhook], call.webhook.text),
                 "token": request.input.link("/tokens/\(call.token.text)", one.tokenName, call.token.text),
                 "cause": CallPages.name(of: call.cause, request),
-                "since": CallPages.since(call.cause, call.causeAt, request).map { $0 as Any } ?? false,
+                "since": CallPages.since(call.cause, call.causeAt, request).orFalse,
                 "why": request.words[one.canRelease ? "held.ready_text" : "held.not_yet_\(lapse(call.cause))"],
                 "state": one.canRelease
                     ? request.input.badge("held.ready", .good) : request.input.badge("held.not_yet", .warn),

@@ -41,7 +41,7 @@ enum IntegrationPages {
         let last = TokenPages.lastUse(entry)
         return [
             "name": token.name.text, "path": TokenPages.path(token), "isActive": token.state.isActive,
-            "description": token.description.text.isEmpty ? false : token.description.text as Any,
+            "description": token.description.text.orFalseIfEmpty,
             "state": TokenPages.state(token, request), "owner": owners.model(token.owner, request),
             "lastAt": request.input.time(last?.lastUsedAt), "createdAt": request.input.time(token.createdAt),
             "mayChange": TokenPages.mayChange(token, request),

@@ -43,7 +43,7 @@ enum IntegrationTokenPages {
             return [
                 "href": "\(path)/\(credential.id.text)", "name": credential.name.text,
                 "type": words["integration_token.type_\(credential.kind.rawValue)"],
-                "description": credential.description.text.isEmpty ? false : credential.description.text as Any,
+                "description": credential.description.text.orFalseIfEmpty,
                 "isDeploy": credential.kind == .deploy, "hint": (token?.hint).orFalse,
                 "lastUsedAt": request.input.time(token?.lastUsedAt),
                 "activations": words("integration_token.activation_count", ["n": shown.activationCount]),
@@ -239,8 +239,7 @@ enum IntegrationTokenPages {
         ]
         let name = Field("name", key: "integration_token.name", isRequired: true, maxLength: 100)
         let details = isHits(shown) ? [description, lifetime(seconds, words)] : [description]
-        let password = Field(
-            "password", .password, key: "integration_token.password", isRequired: true, autocomplete: "current-password")
+        let password = Field.ownPassword(key: "integration_token.password")
         var model: Model = [
             "base": base, "type": words["integration_token.type_\(credential.kind.rawValue)"], "isHits": isHits(shown),
             "mayChange": request.may(.changeIntegrations), "mayReveal": request.may(.revealSecrets),
@@ -248,7 +247,7 @@ enum IntegrationTokenPages {
             "nameFields": request.input.fields([name], values, fault: fault),
             "detailFields": request.input.fields(details, values, fault: fault),
             "passwordFields": request.input.fields([password], fault: fault),
-            "description": credential.description.text.isEmpty ? false : credential.description.text as Any,
+            "description": credential.description.text.orFalseIfEmpty,
             "lifetime": credential.activationLifetime.map { words.length($0) } ?? words["integration_token.lifetime_none"],
             "createdAt": request.input.time(credential.createdAt), "hint": (shown.token?.hint).orFalse,
             "regeneratedAt": request.input.time(shown.token?.createdAt),
@@ -274,8 +273,8 @@ enum IntegrationTokenPages {
         let token = shown.token
         return [
             "hint": token.hint, "createdAt": request.input.time(token.createdAt),
-            "createdAddress": (token.createdAddress).orFalse, "expiresAt": request.input.time(token.expiresAt),
-            "lastUsedAt": request.input.time(token.lastUsedAt), "lastAddress": (token.lastAddress).orFalse,
+            "createdAddress": token.createdAddress.orFalse, "expiresAt": request.input.time(token.expiresAt),
+            "lastUsedAt": request.input.time(token.lastUsedAt), "lastAddress": token.lastAddress.orFalse,
             "state": request.input.badge(
                 shown.isExpired ? "integration_token.activation_expired" : "integration_token.activation_active",
                 shown.isExpired ? .quiet : .good),

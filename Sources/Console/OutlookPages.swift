@@ -105,13 +105,14 @@ enum OutlookPages {
     static func stopped(_ request: PageRequest) async throws -> [Model] {
         let page = try await request.operations.accounts.list(after: nil, limit: 500, request.actor)
         let counts = try await request.operations.accounts.tokenCounts(request.actor)
-        let idle = page.items.map(\.member).compactMap { member -> (AccountName, Timestamp)? in
+        let idle = page.items.map(\.member).compactMap { member -> (member: AccountTable.Member, since: Timestamp)? in
             guard case .inactive(let since, .idle) = member.membership.state else { return nil }
-            return (AccountName(id: member.account.id, name: member.account.name, role: member.membership.role), since)
+            return (member, since)
         }
-        return idle.sorted { $0.1 > $1.1 }.prefix(stoppedMax).map { account, since in
+        return idle.sorted { $0.since > $1.since }.prefix(stoppedMax).map { member, since in
+            let account = member.account
             let path = "/accounts/\(account.id.text)"
-            let mayMend = request.may(.changeAccounts) && request.actor.role.mayManage(account.role)
+            let mayMend = request.may(.changeAccounts) && request.actor.role.mayManage(member.membership.role)
             return [
                 "title": request.words("outlook.stopped_account", ["name": account.name.text]),
                 "text": request.words("outlook.stopped_text", ["n": counts[account.id] ?? 0]),
@@ -120,12 +121,6 @@ enum OutlookPages {
                 "mendLabel": request.words["account.activate_button"],
             ]
         }
-    }
-
-    private struct AccountName {
-        let id: ID<Account>
-        let name: Label
-        let role: Role
     }
 
     // MARK: Warnings

@@ -62,7 +62,7 @@ enum OwnPages {
 
     private static func passwordPage(_ request: PageRequest, fault: Fault?) throws -> PageAnswer {
         let fields = [
-            Field("password", .password, key: "own.password_now", isRequired: true, autocomplete: "current-password"),
+            Field.ownPassword(key: "own.password_now"),
             Field(
                 "new_password", .password, key: "own.password_new", isRequired: true, maxLength: 128,
                 autocomplete: "new-password"),
@@ -111,8 +111,7 @@ enum OwnPages {
         },
     ]
 
-    private static let proof = Field(
-        "password", .password, key: "own.password_again", isRequired: true, autocomplete: "current-password")
+    private static let proof = Field.ownPassword(key: "own.password_again")
 
     private static func factorPage(_ request: PageRequest, fault: Fault?) throws -> PageAnswer {
         let isOn = request.me.member.account.hasSecondFactor

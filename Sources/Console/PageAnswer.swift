@@ -14,8 +14,8 @@ struct PageAnswer: Sendable {
         case bytes(Data)
         /// Piece by piece as they come; `end` makes them stop.
         case pieces(AsyncStream<Data>, end: @Sendable () -> Void)
-        /// A file too large to hold whole; its length tells the browser whether all of it came.
-        case file(AsyncThrowingStream<Data, any Error>, byteCount: Int64)
+        /// A file too large to hold whole; its length, if it is known, tells the browser whether all of it came.
+        case file(AsyncThrowingStream<Data, any Error>, byteCount: Int64?)
     }
 
     /// Sends the browser on to another page, by GET.

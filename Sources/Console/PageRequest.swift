@@ -52,7 +52,6 @@ struct OpenPageRequest: Sendable {
                 "href": address(with: "lang", $0.rawValue),
             ] as Model
         }
-        all["notice"] = false
         let chosen = query["lang"].flatMap(Language.init(rawValue:))
         return PageAnswer(
             status: status, headers: chosen.map { [LanguageCookie.header($0)] } ?? [],
@@ -102,6 +101,27 @@ struct PageRequest: Sendable {
 
     func may(_ permission: Permission) -> Bool { actor.may(permission) }
 
+    /// All items of a listing, part by part.
+    ///
+    /// - Parameter part: reads the part that begins there, of at most ``Limits/pageItems``.
+    static func all<Item>(_ part: (_ after: String?) async throws -> Page<Item>) async throws -> [Item] {
+        var items: [Item] = []
+        var after: String?
+        repeat {
+            let page = try await part(after)
+            items += page.items
+            after = page.next
+        } while after != nil
+        return items
+    }
+
+    /// All accounts of the organization.
+    func allAccounts() async throws -> [AccountOperations.Shown] {
+        try await Self.all {
+            try await input.operations.accounts.list(after: $0, limit: Limits.pageItems.upperBound, actor)
+        }
+    }
+
     /// A whole page.
     ///
     /// - Parameters:
@@ -115,7 +135,6 @@ struct PageRequest: Sendable {
         var all = model
         all["t"] = input.words.tree
         all["page"] = input.pageModel(title: title, csrf: csrf)
-        all["csrf"] = csrf
         all["nav"] = navigation(section)
         all["organization"] = ["name": me.organization.name.text] as Model
         all["places"] = me.places.map {
@@ -153,7 +172,7 @@ struct PageRequest: Sendable {
         guard let done = input.query["done"], done.utf8.count <= 60, let text = input.words.text("done.\(done)") else {
             return false
         }
-        return ["text": text, "isBad": false] as Model
+        return ["text": text] as Model
     }
 
     private func navigation(_ current: Section) -> [Model] {
@@ -161,7 +180,7 @@ struct PageRequest: Sendable {
             let items = group.sections.filter { may($0.permission) }.map { section -> Model in
                 [
                     "href": section.path, "label": input.words["nav.\(section.rawValue)"], "icon": section.icon,
-                    "isCurrent": section == current, "hasCount": false, "count": "",
+                    "isCurrent": section == current,
                 ]
             }
             guard !items.isEmpty else { return nil }

@@ -60,6 +60,13 @@ struct Field: Sendable {
     }
 }
 
+extension Field {
+    /// Asks for the reader's password again.
+    static func ownPassword(key: String) -> Field {
+        Field("password", .password, key: key, isRequired: true, autocomplete: "current-password")
+    }
+}
+
 extension OpenPageRequest {
     /// Fields for the partial `field`.
     ///

@@ -25,10 +25,3 @@ extension PageRequest {
         return tabs("nav.settings", pages, current: current)
     }
 }
-
-extension String? {
-    /// The text for a template, to which a missing one is false.
-    var orFalse: Any {
-        if let self { self } else { false }
-    }
-}

@@ -70,7 +70,7 @@ enum SignInPages {
     private static func passwordPage(_ request: OpenPageRequest, fault: Fault?) throws -> PageAnswer {
         let fields = [
             Field("login", key: "sign_in.login", isRequired: true, maxLength: 100, autocomplete: "username"),
-            Field("password", .password, key: "sign_in.password", isRequired: true, autocomplete: "current-password"),
+            Field.ownPassword(key: "sign_in.password"),
         ]
         return try request.barePage(
             "sign-in", title: request.words["sign_in.title"],

@@ -4,6 +4,18 @@ import Mustache
 /// What a template is given. It must hold every key that the template asks for: one that is missing is looked for further out.
 typealias Model = [String: Any]
 
+extension Optional {
+    /// What there is for a template, to which what is missing is false.
+    var orFalse: Any {
+        if let self { self } else { false }
+    }
+}
+
+extension String {
+    /// The text for a template, to which one without letters is false.
+    var orFalseIfEmpty: Any { isEmpty ? false : self }
+}
+
 /// The console's pages before they are filled in.
 package struct Templates: Sendable {
     private let library: MustacheLibrary

@@ -91,7 +91,7 @@ enum TokenActs {
         var fields = [Field("overlap_seconds", .radios(options), key: "token.overlap", isRequired: true)]
         if token.mayReveal {
             fields.append(
-                Field("password", .password, key: "token.rotate_password", isRequired: true, autocomplete: "current-password"))
+                Field.ownPassword(key: "token.rotate_password"))
         }
         return try await ask(
             request, token, "rotate", isDanger: false, fields,

@@ -172,8 +172,7 @@ extension Form {
     /// A moment as a browser's field for date and time sends it, taken as UTC; `nil` if it was left out.
     func moment(_ name: String) throws(OperationError) -> Timestamp? {
         guard let text = self[name] else { return nil }
-        let seconds = text.count == 16 ? ":00Z" : "Z"
-        guard let moment = Timestamp(rfc3339: text + seconds) ?? Timestamp(rfc3339: text) else {
+        guard let moment = Timestamp(formText: text) else {
             throw .invalid(field: name, "must be a date and time.")
         }
         return moment

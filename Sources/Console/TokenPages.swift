@@ -48,17 +48,23 @@ enum TokenPages {
         return try? await request.operations.webhooks.show(id.text, request.actor)
     }
 
-    static func hasExpired(_ token: Token, _ request: PageRequest) -> Bool {
+    private static func hasExpired(_ token: Token, _ request: PageRequest) -> Bool {
         token.expiresAt.map { $0 <= request.now } ?? false
     }
 
     /// Whether calls with it are let in, as a badge.
     static func state(_ token: Token, _ request: PageRequest) -> Model {
+        let (key, tone) = mark(token, request)
+        return request.input.badge(key, tone)
+    }
+
+    /// The word of its state, and how good that is.
+    static func mark(_ token: Token, _ request: PageRequest) -> (key: String, tone: OpenPageRequest.Tone) {
         switch token.state {
-        case .active where hasExpired(token, request): request.input.badge("token.state_expired", .bad)
-        case .active: request.input.badge("token.state_active", .good)
-        case .inactive: request.input.badge("token.state_inactive", .quiet)
-        case .deleted: request.input.badge("token.state_deleted", .quiet)
+        case .active where hasExpired(token, request): ("token.state_expired", .bad)
+        case .active: ("token.state_active", .good)
+        case .inactive: ("token.state_inactive", .quiet)
+        case .deleted: ("token.state_deleted", .quiet)
         }
     }
 
@@ -109,7 +115,7 @@ enum TokenPages {
         return [
             "path": path(token), "id": token.id.text, "kind": words["token.kind_\(token.scope.name)"],
             "state": state(token, request), "isActive": token.state.isActive, "stopped": stopped(token, owners, request),
-            "description": token.description.text.isEmpty ? false : token.description.text as Any,
+            "description": token.description.text.orFalseIfEmpty,
             "owner": owners.model(token.owner, request), "createdAt": request.input.time(token.createdAt),
             "expiresAt": request.input.time(token.expiresAt),
             "networks": token.networks.isEmpty ? false : token.networks.map { ["text": $0.text] as Model } as Any,

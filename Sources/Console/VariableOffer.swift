@@ -15,14 +15,7 @@ struct VariableOffer: Sendable {
 
     /// The names of the organization's secret variables.
     static func secrets(_ request: PageRequest) async throws -> VariableOffer {
-        var fields: [String] = []
-        var after: String?
-        repeat {
-            let found = try await request.operations.variables.list(after: after, limit: 500, request.actor)
-            fields += found.items.map { "{{\($0.entry.name.text)}}" }
-            after = found.next
-        } while after != nil
-        return VariableOffer(fields: fields)
+        VariableOffer(fields: try await request.operations.variables.names(request.actor).map { "{{\($0.text)}}" })
     }
 
     /// The merge fields of an event before the secret variables, for templates.

@@ -38,7 +38,7 @@ enum WebhookPages {
     ) -> Model {
         [
             "name": webhook.name.text, "href": "/webhooks/\(webhook.id.text)",
-            "description": webhook.description.text.isEmpty ? false : webhook.description.text as Any,
+            "description": webhook.description.text.orFalseIfEmpty,
             "state": state(webhook, request), "accepts": accepted(webhook, request.words),
             "owner": owners.model(webhook.owner, request), "calls": request.words.number(total?.accepted ?? 0),
             "refused": total.flatMap { $0.refused > 0 ? request.words("webhook.refused_count", ["n": $0.refused]) as Any : nil }
@@ -79,7 +79,7 @@ enum WebhookPages {
         let path = "/webhooks/\(webhook.id.text)"
         return [
             "path": path, "id": webhook.id.text, "state": state(webhook, request), "isActive": webhook.state == .active,
-            "description": webhook.description.text.isEmpty ? false : webhook.description.text as Any,
+            "description": webhook.description.text.orFalseIfEmpty,
             "mayChange": request.may(.changeWebhooks),
             "url": request.input.code("url", "webhook.url", request.operations.webhooks.url(of: webhook.id)),
             "accepts": accepted(webhook, words), "owner": owners.model(webhook.owner, request),
@@ -113,7 +113,7 @@ enum WebhookPages {
         let refused = calls.items.compactMap { call -> Model? in
             guard case .refused(let refused, let tokenName) = call else { return nil }
             return [
-                "cause": cause(refused.cause, request.words), "at": request.input.time(refused.receivedAt),
+                "cause": CallPages.name(of: refused.cause, request), "at": request.input.time(refused.receivedAt),
                 "token": tokenName?.text ?? "–", "from": refused.remoteAddress, "count": request.words.number(refused.count),
             ]
         }
@@ -123,16 +123,11 @@ enum WebhookPages {
         ]
     }
 
-    /// Why a call was refused, in words if the catalogue has them.
-    private static func cause(_ cause: String, _ words: Words) -> String {
-        words.text("cause.\(cause)") ?? cause.replacing("_", with: " ")
-    }
-
     /// A row of events.
-    static func event(_ event: Event, _ request: PageRequest) -> Model {
+    private static func event(_ event: Event, _ request: PageRequest) -> Model {
         [
             "id": event.id.text, "href": "/events/\(event.id.text)", "at": request.input.time(event.receivedAt),
-            "size": request.words.bytes(event.bodyBytes), "type": event.contentType ?? "–", "from": event.remoteAddress,
+            "size": request.words.bytes(event.bodyBytes), "from": event.remoteAddress,
         ]
     }
 
