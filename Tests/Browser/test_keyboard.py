@@ -19,7 +19,8 @@ def site(monkeypatch):
 def test_a_good_page_can_be_gone_through(page, site):
     site.with_body('<p><a href="/page">Again</a> <button type="button" disabled>No</button></p><details><summary>More</summary>'
                    '<a href="/page">Hidden</a></details><fieldset><legend>Which</legend><label><input type="radio" name="a">One'
-                   '</label><label><input type="radio" name="a" checked>Two</label></fieldset>')
+                   '</label><label><input type="radio" name="a" checked>Two</label></fieldset>'
+                   '<label>From <input type="datetime-local"></label> <label>Until <input type="datetime-local"></label>')
     page.goto(site.url)
     check_keyboard(page)
 
