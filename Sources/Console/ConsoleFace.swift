@@ -14,7 +14,6 @@ import WebSupport
 package struct ConsoleFace: Face {
     private let operations: Operations
     private let templates: Templates
-    private let catalogues: [Language: Words]
     private let surroundings: OpenPageRequest.Surroundings
     private let trustedProxies: [IPNetwork]
     private let logger: Logger
@@ -34,7 +33,6 @@ package struct ConsoleFace: Face {
         self.trustedProxies = trustedProxies
         self.logger = logger
         templates = try Templates()
-        catalogues = Dictionary(uniqueKeysWithValues: Language.allCases.map { ($0, Words($0)) })
         var hash = SHA256()
         for name in ConsoleFiles.assetNames { hash.update(data: ConsoleFiles.asset(name)?.bytes ?? Data()) }
         let filesVersion = hash.finalize().prefix(6).map { String($0, radix: 16) }.joined()
@@ -142,8 +140,7 @@ package struct ConsoleFace: Face {
         let language =
             me?.language ?? chosen.flatMap(Language.init(rawValue:))
             ?? request.headers[.acceptLanguage].flatMap { Language.preferred(in: $0) } ?? .english
-        if ConsoleFiles.areInDevelopment { return Words(language) }
-        return catalogues[language] ?? Words(language)
+        return .of(language)
     }
 
     private func current(_ templates: Templates) throws -> Templates {

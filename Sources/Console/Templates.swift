@@ -22,8 +22,11 @@ package struct Templates: Sendable {
 
     /// - Throws: if one of them is no Mustache.
     package init() throws {
-        library = try Self.library(ConsoleFiles.templates())
+        library = try ConsoleFiles.areInDevelopment ? Self.library(ConsoleFiles.templates()) : Self.built.get()
     }
+
+    // Read once for all servers of a process: tests start hundreds.
+    private static let built = Result { try library(ConsoleFiles.templates()) }
 
     static func library(_ texts: [String: String]) throws -> MustacheLibrary {
         MustacheContentTypes.register(HTMLBytes(), named: HTMLBytes.name)

@@ -36,6 +36,14 @@ package struct Words: Sendable {
         tree = Self.tree(texts)
     }
 
+    /// A language's words; read once, unless somebody is writing them.
+    static func of(_ language: Language) -> Words {
+        if ConsoleFiles.areInDevelopment { return Words(language) }
+        return all[language] ?? Words(language)
+    }
+
+    private static let all = Dictionary(uniqueKeysWithValues: Language.allCases.map { ($0, Words($0)) })
+
     /// All keys there are.
     package var keys: Set<String> { Set(texts.keys) }
 
