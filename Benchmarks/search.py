@@ -83,20 +83,20 @@ def run(options, folder):
     }
 
 
-def fill(file, count, organization, webhooks, tokens, newest):
+def fill(file, count, organization, webhooks, tokens, newest, span=timedelta(days=DAYS) - timedelta(hours=3)):
     """Writes the events as the server would have, oldest first; it must not run."""
     database = sqlite3.connect(file)
     database.execute("PRAGMA synchronous = OFF")
     statement = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
     with database:
-        database.executemany(statement, rows(count, organization, webhooks, tokens, newest))
+        database.executemany(statement, rows(count, organization, webhooks, tokens, newest, span))
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
 
 
-def rows(count, organization, webhooks, tokens, newest):
+def rows(count, organization, webhooks, tokens, newest, span):
     chance = random.Random(1)
-    first = int((newest - timedelta(days=DAYS) + timedelta(hours=3)).timestamp() * 1000)
+    first = int((newest - span).timestamp() * 1000)
     span = int(newest.timestamp() * 1000) - first
     every = count // RARE
     for number in range(count):
