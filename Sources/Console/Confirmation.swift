@@ -20,6 +20,8 @@ struct Confirmation: Sendable {
     var notes: [String] = []
     /// A list that belongs to the text.
     var items: [String] = []
+    /// Where to go when there is nothing that could be done: a link in the place of the button.
+    var instead: PageRequest.Crumb?
 }
 
 extension PageRequest {
@@ -34,6 +36,7 @@ extension PageRequest {
                 "isDanger": asked.isDanger, "impact": asked.impact.map { input.impact($0) as Any } ?? false,
                 "fields": input.fields(asked.fields, asked.values, fault: fault), "fault": input.errors(fault),
                 "notes": asked.notes, "items": asked.items, "hasItems": !asked.items.isEmpty,
+                "instead": asked.instead.map { ["href": $0.path, "name": $0.label] as Model }.orFalse,
             ])
     }
 }

@@ -122,9 +122,9 @@ extension Words {
         ("does not contain what it must", "contains_not"), ("contains what it must", "contains"),
         ("does not equal what it must", "equals_not"), ("equals what it must", "equals"),
         ("is not in the list", "in_not"), ("is in the list", "in"),
-        ("is no number less than the bound", "less_not"), ("is less than the bound", "less"),
-        ("is no number of at most the bound", "at_most_not"), ("is at most the bound", "at_most"),
-        ("is no number greater than the bound", "greater_not"), ("is greater than the bound", "greater"),
-        ("is no number of at least the bound", "at_least_not"), ("is at least the bound", "at_least"),
+        ("is not a number less than the bound", "less_not"), ("is less than the bound", "less"),
+        ("is not a number of at most the bound", "at_most_not"), ("is at most the bound", "at_most"),
+        ("is not a number greater than the bound", "greater_not"), ("is greater than the bound", "greater"),
+        ("is not a number of at least the bound", "at_least_not"), ("is at least the bound", "at_least"),
     ]
 }

@@ -185,7 +185,8 @@ enum EventPage {
                 title: words["event.replay_title"],
                 text: words[ways.isEmpty ? "event.replay_nowhere" : "event.replay_text"], action: "\(path)/replay",
                 button: words["event.replay"], back: path,
-                notes: ways.isEmpty ? [] : [words["event.replay_note"]], items: ways),
+                notes: ways.isEmpty ? [] : [words["event.replay_note"]], items: ways,
+                instead: ways.isEmpty ? .init("/flows/new?webhook=\(event.webhook.text)", words["flow.new"]) : nil),
             in: .events, crumbs: [request.crumb(.events), .init(path, event.id.text)], fault: fault)
     }
 }

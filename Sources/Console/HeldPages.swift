@@ -162,14 +162,19 @@ enum HeldPages {
         let ready = found.items.filter(\.canRelease).count
         let words = request.words
         let isMore = found.next != nil
+        let isNone = ready == 0 && !isMore
         return try request.confirm(
             Confirmation(
                 title: words["held.all_title"],
-                text: words(isMore ? "held.all_text_more" : "held.all_text", ["n": found.items.count, "ready": ready]),
+                text: isNone
+                    ? words["held.none_ready"]
+                    : words(isMore ? "held.all_text_more" : "held.all_text", ["n": found.items.count, "ready": ready]),
                 action: "/held/release-all", button: words["held.release"], back: address("/held", narrowed),
                 fields: [Field("webhook", .hidden, key: "event.webhook"), Field("token", .hidden, key: "event.token")]
                     .filter { $0.name == "webhook" ? narrowed.webhook != nil : narrowed.token != nil },
-                values: ["webhook": narrowed.webhook ?? "", "token": narrowed.token ?? ""], notes: [words["held.all_note"]]),
+                values: ["webhook": narrowed.webhook ?? "", "token": narrowed.token ?? ""],
+                notes: isNone ? [] : [words["held.all_note"]],
+                instead: isNone ? .init(address("/held", narrowed), words["held.to_list"]) : nil),
             in: .held, crumbs: [request.crumb(.held)])
     }
 }

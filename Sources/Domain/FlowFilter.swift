@@ -311,10 +311,10 @@ private enum FilterBound: String {
 
     var words: (holds: String, fails: String) {
         switch self {
-        case .less: ("is less than the bound", "is no number less than the bound")
-        case .atMost: ("is at most the bound", "is no number of at most the bound")
-        case .greater: ("is greater than the bound", "is no number greater than the bound")
-        case .atLeast: ("is at least the bound", "is no number of at least the bound")
+        case .less: ("is less than the bound", "is not a number less than the bound")
+        case .atMost: ("is at most the bound", "is not a number of at most the bound")
+        case .greater: ("is greater than the bound", "is not a number greater than the bound")
+        case .atLeast: ("is at least the bound", "is not a number of at least the bound")
         }
     }
 }

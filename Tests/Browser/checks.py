@@ -61,8 +61,9 @@ class Watch:
             self.foreign.append(request.url)
 
     def _failed(self, request):
-        # A stream or a fetch that a leaving page ends itself is no failure.
-        if not (request.failure == "net::ERR_ABORTED" and request.resource_type in {"eventsource", "fetch"}):
+        # A stream or a fetch that a leaving page ends itself is no failure, nor is the icon of a page that was left at once.
+        is_left = request.resource_type in {"eventsource", "fetch"} or urlsplit(request.url).path == "/assets/favicon.svg"
+        if not (request.failure == "net::ERR_ABORTED" and is_left):
             self.failed.append(f"{request.method} {request.url}: {request.failure}")
 
     def _response(self, response):

@@ -37,9 +37,13 @@ class Console:
         self.server.password = person.password
 
     def sign_in(self, context, person):
-        """Signs in beside the pages: quick, and it leaves no page behind. Returns the session, with its `csrf_token`."""
-        answer = context.request.post(
-            f"{self.url}/api/v1/sessions", data={"login": person.login, "password": person.password})
+        """Signs in beside the pages: quick, and it leaves no page behind. Returns the session, with its `csrf_token`.
+
+        Names the organization, for who does not comes back to the one used last, by whatever test.
+        """
+        organization = self.api.expect([200], "GET", "/api/v1/organization").json()["id"]
+        answer = context.request.post(f"{self.url}/api/v1/sessions", data={
+            "login": person.login, "password": person.password, "organization": organization})
         assert answer.status == 201, f"{answer.status} {answer.text()}"
         return answer.json()
 

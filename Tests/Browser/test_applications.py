@@ -55,7 +55,7 @@ def test_E6_an_application_is_made_reports_and_is_deleted(new_page, console, dep
     checks.check_page(page, status=422)
     page.get_by_label("Type the name").fill(name)
     page.get_by_role("button", name="Delete application").click()
-    page.get_by_text("The application is deleted.").wait_for()
+    page.get_by_text("The application was deleted.").wait_for()
     checks.check_page(page)
 
 
@@ -97,7 +97,7 @@ def test_E6_an_application_is_edited(signed_in, console, api, deploy_credential)
     page.get_by_label("Name", exact=True).fill("new name")
     page.get_by_label("Description").fill("What customers buy with.")
     page.get_by_role("button", name="Save application").click()
-    page.get_by_text("The application is saved.").wait_for()
+    page.get_by_text("The application was saved.").wait_for()
     page.get_by_role("heading", level=1, name="new name").wait_for()
 
 

@@ -50,7 +50,7 @@ def test_an_inactive_token_is_named_and_reactivated_from_the_refused_call(api, c
     checks.check_page(page)
     row.locator("th a").click()
     assert page.url.endswith(one["id"])
-    page.get_by_text("Switched off by").wait_for()
+    page.get_by_text("Deactivated by").wait_for()
     page.get_by_text("Nothing is lost").wait_for()
     checks.check_page(page)
     page.get_by_role("button", name="Reactivate token").click()

@@ -35,7 +35,7 @@ def test_P8_a_destination_is_made_looked_at_changed_and_deleted(new_page, consol
     assert page.get_by_label("Header lines").input_value() == "X-Shop: nl\nX-Part: 2"
     assert "waits of at most 7 days" in page.locator("#field-schedule-notes").inner_text()
     page.get_by_label("Attempts").fill("0,5s,5m")
-    page.get_by_label("Most in a second").fill("20")
+    page.get_by_label("Requests per second").fill("20")
     page.get_by_role("button", name="Create destination").click()
     page.get_by_role("heading", level=1, name=name).wait_for()
     checks.check_page(page)
@@ -44,10 +44,10 @@ def test_P8_a_destination_is_made_looked_at_changed_and_deleted(new_page, consol
         assert fact in facts, facts
     page.get_by_role("link", name="Edit").click()
     checks.check_page(page)
-    page.get_by_label("Most in a second").fill("")
+    page.get_by_label("Requests per second").fill("")
     page.get_by_label("In order by").fill("$.order.id")
     page.get_by_role("button", name="Save destination").click()
-    page.get_by_text("The destination is saved.").wait_for()
+    page.get_by_text("The destination was saved.").wait_for()
     facts = page.locator("dl.facts").first.inner_text()
     assert "No limit" in facts and "$.order.id" in facts
     page.get_by_role("link", name="Disable").click()
@@ -60,7 +60,7 @@ def test_P8_a_destination_is_made_looked_at_changed_and_deleted(new_page, consol
     page.get_by_role("link", name="Delete destination").click()
     checks.check_page(page)
     page.get_by_role("button", name="Delete destination").click()
-    page.get_by_text("The destination is deleted.").wait_for()
+    page.get_by_text("The destination was deleted.").wait_for()
     assert page.get_by_role("link", name=name).count() == 0
 
 

@@ -170,9 +170,11 @@ def test_an_event_is_sent_again_after_it_was_said_where_to(stream, go, api, java
     page = go(f"/events/{event}/replay", javascript=javascript)
     name = f"Watering {javascript}"
     if "No flow sends" in page.get_by_role("main").inner_text():
-        page.get_by_role("button", name="Send again").click()
-        page.get_by_role("alert").get_by_text("Make one first").wait_for()
-        checks.check_page(page, status=422)
+        assert page.get_by_role("button", name="Send again").count() == 0
+        checks.check_page(page)
+        page.get_by_role("link", name="New flow").click()
+        page.get_by_role("heading", name="New flow").wait_for()
+        page.go_back()
     destination = api.expect([201], "POST", "/api/v1/destinations", {
         "name": f"{name} log", "kind": "log", "settings": {}}).json()["id"]
     api.expect([201], "POST", "/api/v1/flows", {"name": name, "webhook": stream.webhook, "destinations": [destination]})

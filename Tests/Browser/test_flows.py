@@ -44,7 +44,7 @@ def test_P8_a_flow_is_tried_before_it_is_made_and_lives_its_life(new_page, conso
     # Unsaved, it says what it would do, and loses nothing of what was typed.
     checks.check_page(page)
     assert page.get_by_text("Would not be sent").count() == 1
-    assert "The path $.order.total is no number of at least the bound" in page.locator(".dry-run").inner_text()
+    assert "The path $.order.total is not a number of at least the bound" in page.locator(".dry-run").inner_text()
     assert page.get_by_label("Name", exact=True).input_value() == way["name"]
     assert page.get_by_label(way["destination"]["name"]).is_checked()
     page.get_by_role("textbox", name="Filter").fill('{"path": "$.order.total", "at_least": 100}')
@@ -54,7 +54,7 @@ def test_P8_a_flow_is_tried_before_it_is_made_and_lives_its_life(new_page, conso
     for part in ["POST https://billing.example.com/in", "X-Shop", '{"number":7}']:
         assert part in message, message
     page.get_by_role("button", name="Create flow").click()
-    page.get_by_text("The flow is made.").wait_for()
+    page.get_by_text("The flow was created.").wait_for()
     checks.check_page(page)
     page.get_by_role("link", name="Pause").click()
     checks.check_page(page)
@@ -68,7 +68,7 @@ def test_P8_a_flow_is_tried_before_it_is_made_and_lives_its_life(new_page, conso
     assert page.get_by_role("textbox", name="Filter").input_value() == '{"path": "$.order.total", "at_least": 100}'
     page.get_by_role("textbox", name="Filter").fill("")
     page.get_by_role("button", name="Save flow").click()
-    page.get_by_text("The flow is saved.").wait_for()
+    page.get_by_text("The flow was saved.").wait_for()
     assert "every event is sent" in page.locator("main").inner_text()
     page.get_by_role("link", name="Archive flow").click()
     checks.check_page(page)

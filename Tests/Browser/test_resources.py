@@ -68,13 +68,13 @@ def test_E5_a_resource_shows_its_availability_and_its_objective_is_set(new_page,
     checks.check_page(page, status=422)
     page.get_by_label("Objective").fill("98,5 %")
     page.get_by_role("button", name="Save objective").click()
-    page.get_by_text("The objective is saved.").wait_for()
+    page.get_by_text("The objective was saved.").wait_for()
     page.goto(f"{console.url}/resources/{id}?range=30d")
     assert "Objective: 98.5%" in page.locator("dl.tiles").inner_text()
     page.get_by_role("link", name="Delete resource").click()
     checks.check_page(page)
     page.get_by_role("button", name="Delete resource").click()
-    page.get_by_text("The resource is deleted.").wait_for()
+    page.get_by_text("The resource was deleted.").wait_for()
 
 
 @pytest.mark.parametrize("language", ["nl", "pt-BR"])

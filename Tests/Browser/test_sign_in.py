@@ -198,7 +198,7 @@ def test_a_second_factor_is_set_up_asked_for_and_removed(console, new_page, java
     assert other.get_by_label("Password").count() == 0
     other.get_by_label("Code").fill("000000")
     other.get_by_role("button", name="Sign in").click()
-    assert "opens nothing" in other.get_by_role("alert").inner_text()
+    assert "not right" in other.get_by_role("alert").inner_text()
     checks.check_page(other, status=422)
     other.get_by_label("Code").fill(codes[0])
     other.get_by_role("button", name="Sign in").click()

@@ -184,7 +184,7 @@ def test_a_webhook_is_edited_paused_and_resumed(new_page, console, api, javascri
     check_page(page)
     page.get_by_label("Name").fill(f"Changed {javascript}")
     page.get_by_role("checkbox", name="Bearer token").uncheck()
-    page.get_by_label("Keep events for days").fill("7")
+    page.get_by_label("Days to keep events").fill("7")
     page.get_by_label("Keep at most").fill("5")
     page.get_by_label("Answer calls with their body").check()
     page.get_by_role("button", name="Save changes").click()

@@ -266,7 +266,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"path":"$.a.b","equals":5}"#, true, "", "the path $.a.b equals what it must"),
-        (#"{"path":"$.a.b","less":5}"#, false, "", "the path $.a.b is no number less than the bound"),
+        (#"{"path":"$.a.b","less":5}"#, false, "", "the path $.a.b is not a number less than the bound"),
         (#"{"path":"$.a.b","at_least":5}"#, true, "", "the path $.a.b is at least the bound"),
         (#"{"path":"$.a.c","equals":5}"#, false, "", "the path $.a.c is missing"),
         (#"{"path":"$.a.c","exists":false}"#, true, "", "the path $.a.c is missing"),
