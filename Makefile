@@ -9,7 +9,7 @@ INLET = .build/release/inlet
 PYTHON = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run release test lint format unit clients journey browser screenshots crash torture bench clean
+.PHONY: help run release test lint format unit clients browser screenshots crash torture bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,9 +24,9 @@ release: ## build the release program, bin/inlet
 	@$(RELEASE) inlet
 	@mkdir -p bin && ln -sf ../$(INLET) bin/inlet
 
-test: ## install what is missing and run the tests; `make browser` walks every page of the console besides
+test: ## install what is missing and run all tests
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory lint unit clients journey crash
+	@$(MAKE) --no-print-directory lint unit clients browser crash
 
 lint: ## check how the code is laid out
 	@echo "==> Checking the layout of the code"
@@ -43,10 +43,6 @@ unit: ## Swift tests: rules, storage, the whole server through real sockets
 clients: ## real clients against the real program
 	@echo "==> Real clients"
 	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Clients
-
-journey: ## one way through the console in a real browser, in each of its languages
-	@echo "==> A journey through the console"
-	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Browser/test_journey.py
 
 browser: ## every page of the console in a real browser: by keyboard, with and without JavaScript, light and dark
 	@echo "==> The console in a browser"
