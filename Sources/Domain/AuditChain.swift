@@ -77,7 +77,7 @@ package enum AuditChain {
         package let fault: Fault?
     }
 
-    /// Checks the lines of an export one by one, and with a key also their codes.
+    /// Checks entries, or the lines of an export, one by one, and with a key also their codes.
     package struct Verifier {
         private let key: AuditKey?
         private var count: Int64 = 0
@@ -97,6 +97,22 @@ package enum AuditChain {
         package mutating func take(line: Data) -> Fault? {
             if fault == nil { fault = faultIn(line) }
             return fault
+        }
+
+        /// Takes the next entry as the database has it: the same as its line, without writing and reading that.
+        ///
+        /// - Returns: the fault, if this entry has one; later ones are not looked at any more.
+        package mutating func take(_ entry: AuditEntry, _ link: AuditLink) -> Fault? {
+            if fault == nil {
+                fault = faultInEntry(
+                    AuditChain.fields(entry, link), id: entry.id.text, of: entry.organization.text, link.hash, link.mac)
+            }
+            return fault
+        }
+
+        /// Takes what the database says of the end: how many entries there are, and the hash of the last.
+        package mutating func close(entries: Int64, hash: Data) {
+            if fault == nil { fault = faultInEnd(entries, hash) }
         }
 
         /// Says what was found, after the last line.
@@ -120,6 +136,13 @@ package enum AuditChain {
                 case .text(let mac)? = fields.removeValue(forKey: "mac"), let mac = Hex.bytes(mac),
                 case .text(let owner)? = fields["organization"]
             else { return Fault(sequence: place, id: id, words: "The line lacks a field, or has a wrong one.") }
+            return faultInEntry(fields, id: id, of: owner, hash, mac)
+        }
+
+        private mutating func faultInEntry(
+            _ fields: [String: CanonicalJSON], id: String?, of owner: String, _ hash: Data, _ mac: Data
+        ) -> Fault? {
+            let place = count + 1
             guard organization == nil || organization == owner else {
                 return Fault(sequence: place, id: id, words: "The entry belongs to another organization.")
             }
@@ -151,15 +174,20 @@ package enum AuditChain {
         private mutating func faultInTrailer(
             _ entries: Int64, _ hash: Data, _ mac: Data, _ fields: [String: CanonicalJSON]
         ) -> Fault? {
-            guard entries == count, hash == last else {
-                return Fault(
-                    sequence: count + 1, id: nil,
-                    words: "The log ends too soon: it closes with \(entries) entries, \(count) are here.")
-            }
+            if let fault = faultInEnd(entries, hash) { return fault }
             var signed = fields
             signed["hash"] = .text(Hex.text(hash))
             if let key, !key.isCode(mac, for: CanonicalJSON.object(signed).bytes) {
                 return Fault(sequence: count + 1, id: nil, words: "The last line was not written by this Inlet.")
+            }
+            return nil
+        }
+
+        private mutating func faultInEnd(_ entries: Int64, _ hash: Data) -> Fault? {
+            guard entries == count, hash == last else {
+                return Fault(
+                    sequence: count + 1, id: nil,
+                    words: "The log ends too soon: it closes with \(entries) entries, \(count) are here.")
             }
             hasTrailer = true
             return nil
@@ -223,12 +251,13 @@ extension CanonicalJSON {
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
-            if let object = try? container.decode([String: Parsed].self) {
+            // What is most of a line comes first, for a wrong guess costs.
+            if let text = try? container.decode(String.self) {
+                value = .text(text)
+            } else if let object = try? container.decode([String: Parsed].self) {
                 value = .object(object.mapValues(\.value))
             } else if let list = try? container.decode([Parsed].self) {
                 value = .array(list.map(\.value))
-            } else if let text = try? container.decode(String.self) {
-                value = .text(text)
             } else if let bool = try? container.decode(Bool.self) {
                 value = .bool(bool)
             } else if container.decodeNil() {

@@ -91,12 +91,23 @@ package struct AuditOperations: Sendable {
             try desk.auditKey(of: actor.organization, $0).bytes
         }
         var verifier = AuditChain.Verifier(key: key)
-        for try await lines in try await export(actor) {
-            for line in lines.split(separator: UInt8(ascii: "\n")) {
-                if verifier.take(line: Data(line)) != nil { return verifier.finish() }
+        var place: Int64 = 0
+        while true {
+            let behind = place
+            let (entries, head) = try await desk.look(actor, .readAudit) { connection in
+                let table = AuditTable(connection)
+                return (
+                    try table.chain(of: actor.organization, behind: behind, limit: Self.entriesPerStep),
+                    try table.head(of: actor.organization)
+                )
             }
+            for entry in entries where verifier.take(entry.entry, entry.link) != nil { return verifier.finish() }
+            guard let last = entries.last else {
+                verifier.close(entries: head.sequence, hash: head.hash)
+                return verifier.finish()
+            }
+            place = last.link.sequence
         }
-        return verifier.finish()
     }
 
     /// The key that checks an export elsewhere, 32 bytes. That it was read stands in the log.
