@@ -6,6 +6,7 @@ Shared by Tests/Clients and Tests/Crash. Standard library only, so that the cras
 import atexit
 import base64
 import contextlib
+import glob
 import hashlib
 import http.client
 import json
@@ -72,6 +73,10 @@ def basic(user, password):
     return "Basic " + base64.b64encode(b":".join(as_bytes)).decode()
 
 
+# The one for programs with several threads.
+CLOCK_LIBRARIES = ["/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfaketimeMT.so.1"]
+
+
 def sha256(body):
     return hashlib.sha256(body).hexdigest()
 
@@ -119,6 +124,16 @@ class Server:
             raise ServerError(f"inlet init ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
         self.info = json.loads(done.stdout)
         return self.info
+
+    def move_clock(self, offset):
+        """Lets the next start happen at another time, such as "+60d" or "-20m". The steady clock stays as it is: timers run as ever."""
+        library = next((path for pattern in CLOCK_LIBRARIES for path in glob.glob(pattern)), None)
+        assert library, "libfaketime is missing: scripts/setup.sh test installs it"
+        self.environment |= {
+            "LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # Without a name libfaketime makes one and adds it to the environment, and Swift then finds no arguments.
+            "FAKETIME_SHARED": "/inlet-none /inlet-none",
+        }
 
     def start(self, timeout=20, flags=()):
         """Starts the server, with more flags if need be, and returns the seconds it took until it said it was ready."""

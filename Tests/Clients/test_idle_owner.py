@@ -1,25 +1,10 @@
 """Sixty days pass on the real program: what stops with an idle owner, what is kept, and how it is put right. Rows D6–D8, N3."""
 
-import glob
 from datetime import datetime, timedelta
 
 import pytest
 
 from inlet_server import basic, call_once, own_server, sha256, until
-
-# The one for programs with several threads.
-LIBRARIES = ["/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfaketimeMT.so.1"]
-
-
-def at_day(server, days):
-    """Lets the server's next start happen that many days from now. The steady clock stays as it is: timers run as ever."""
-    library = next((path for pattern in LIBRARIES for path in glob.glob(pattern)), None)
-    assert library, "libfaketime is missing: scripts/setup.sh test installs it"
-    server.environment |= {
-        "LD_PRELOAD": library, "FAKETIME": f"+{days}d", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        # Without a name libfaketime makes one and adds it to the environment, and Swift then finds no arguments.
-        "FAKETIME_SHARED": "/inlet-none /inlet-none",
-    }
 
 
 def moment(text):
@@ -87,7 +72,7 @@ def test_D6_an_idle_owner_stops_and_is_put_right_and_no_call_is_lost(house):
     assert server.stop() == 0
 
     # Day 30: Erin's token is called and Dave looks in; Carol does nothing.
-    at_day(server, 30)
+    server.move_clock("+30d")
     server.start()
     assert house.call(f"Bearer {erin.app_token}", b"day 30").status == 202
     lapses = {item["subject"]: item for item in house.by_dave("GET", "/outlook?days=40")["items"]}
@@ -95,7 +80,7 @@ def test_D6_an_idle_owner_stops_and_is_put_right_and_no_call_is_lost(house):
     assert server.stop() == 0
 
     # Day 61: the first sweep is at the start.
-    at_day(server, 61)
+    server.move_clock("+61d")
     server.start()
     if not until(lambda: house.carol_now()["state"] == "inactive"):
         assert house.by_dave("GET", "/status").get("sweep_held"), "nothing was done, and nothing says why"
