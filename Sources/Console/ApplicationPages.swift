@@ -170,13 +170,15 @@ enum ApplicationPages {
     // MARK: Asking
 
     private static func askDelete(_ request: PageRequest, fault: Fault? = nil) async throws -> PageAnswer {
-        let application = try await application(request)
+        let shown = try await request.operations.applications.show(request.id, request.actor)
+        let application = shown.application
         return try request.confirm(
             Confirmation(
                 title: request.words("application.delete_title", ["name": application.name.text]),
                 text: request.words["application.delete_text"], action: "\(path(application))/delete",
                 button: request.words["application.delete"], back: path(application), isDanger: true,
-                fields: [Field("confirm_name", key: "application.confirm_name", isRequired: true, maxLength: 100)]),
+                fields: [Field("confirm_name", key: "application.confirm_name", isRequired: true, maxLength: 100)],
+                notes: use(of: shown, request)),
             in: .applications, crumbs: crumbs(application, request), fault: fault)
     }
 
@@ -196,23 +198,27 @@ enum ApplicationPages {
     private static func askRegenerate(_ request: PageRequest, fault: Fault? = nil) async throws -> PageAnswer {
         let shown = try await request.operations.applications.show(request.id, request.actor)
         let application = shown.application
-        let used = shown.token.map { token in
-            token.lastUsedAt.map {
-                request.words(
-                    "application.token_used",
-                    [
-                        "n": token.useCount, "ago": request.words.distance($0, now: request.now),
-                        "address": token.lastAddress ?? "?",
-                    ])
-            } ?? request.words["application.token_unused"]
-        }
         return try request.confirm(
             Confirmation(
                 title: request.words("application.regenerate_title", ["name": application.name.text]),
                 text: request.words["application.regenerate_text"], action: "\(path(application))/token/regenerate",
                 button: request.words["application.regenerate"], back: path(application), isDanger: true,
-                notes: used.map { [$0] } ?? []),
+                notes: use(of: shown, request)),
             in: .applications, crumbs: crumbs(application, request), fault: fault)
+    }
+
+    // What was reported with the token, before it stops working (N5).
+    private static func use(of shown: ApplicationOperations.Shown, _ request: PageRequest) -> [String] {
+        guard let token = shown.token else { return [] }
+        guard let last = token.lastUsedAt else { return [request.words["application.token_unused"]] }
+        return [
+            request.words(
+                "application.token_used",
+                [
+                    "n": token.useCount, "ago": request.words.distance(last, now: request.now),
+                    "address": token.lastAddress ?? "?",
+                ])
+        ]
     }
 
     // Answered to the form itself, so that no address leads to a token.

@@ -182,10 +182,17 @@ enum FlowPages {
         _ step: String, _ request: PageRequest, isDanger: Bool = false, fault: Fault? = nil
     ) async throws -> PageAnswer {
         let flow = try await request.operations.flows.show(request.id, request.actor)
+        let latest = try await request.operations.deliveries.list(
+            .init(flow: flow.id.text), after: nil, limit: 1, request.actor
+        ).items.first
+        let used =
+            latest.map { request.words("flow.used", ["ago": request.words.distance($0.createdAt, now: request.now)]) }
+            ?? request.words["flow.unused"]
         return try request.confirm(
             Confirmation(
                 title: request.words("flow.\(step)_title", ["name": flow.name.text]), text: request.words["flow.\(step)_text"],
-                action: "\(path(flow))/\(step)", button: request.words["flow.\(step)"], back: path(flow), isDanger: isDanger),
+                action: "\(path(flow))/\(step)", button: request.words["flow.\(step)"], back: path(flow), isDanger: isDanger,
+                notes: [used]),
             in: .flows, crumbs: [request.crumb(.flows), PageRequest.Crumb(path(flow), flow.name.text)], fault: fault)
     }
 

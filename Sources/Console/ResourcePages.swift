@@ -187,12 +187,20 @@ enum ResourcePages {
     }
 
     private static func askDelete(_ request: PageRequest) async throws -> PageAnswer {
-        let resource = try await request.operations.resources.show(request.id, request.actor).resource
+        let shown = try await request.operations.resources.show(request.id, request.actor)
+        let resource = shown.resource
         return try request.confirm(
             Confirmation(
                 title: request.words("resource.delete_title", ["name": resource.name.text]),
                 text: request.words["resource.delete_text"], action: "\(path(resource))/delete",
-                button: request.words["resource.delete"], back: path(resource), isDanger: true),
+                button: request.words["resource.delete"], back: path(resource), isDanger: true,
+                notes: shown.lastReportAt.map {
+                    [
+                        request.words(
+                            "resource.delete_used",
+                            ["n": shown.sum.hits, "ago": request.words.distance($0, now: request.now)])
+                    ]
+                } ?? []),
             in: .resources, crumbs: [request.crumb(.resources), PageRequest.Crumb(path(resource), resource.name.text)])
     }
 }

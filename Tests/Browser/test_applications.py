@@ -49,6 +49,7 @@ def test_E6_an_application_is_made_reports_and_is_deleted(new_page, console, dep
     assert "days=7" in page.url
     checks.check_page(page)
     page.get_by_role("link", name="Delete application").click()
+    page.get_by_text("The token was used 3 times, last").wait_for()
     checks.check_page(page)
     page.get_by_label("Type the name").fill("another")
     page.get_by_role("button", name="Delete application").click()

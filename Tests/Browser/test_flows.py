@@ -71,6 +71,8 @@ def test_P8_a_flow_is_tried_before_it_is_made_and_lives_its_life(new_page, conso
     page.get_by_text("The flow was saved.").wait_for()
     assert "every event is sent" in page.locator("main").inner_text()
     page.get_by_role("link", name="Archive flow").click()
+    # N5: what it did lately.
+    assert "It took no event that is still kept." in page.locator("main").inner_text()
     checks.check_page(page)
     page.get_by_role("button", name="Archive flow").click()
     page.get_by_text("This flow is archived").wait_for()

@@ -72,6 +72,7 @@ def test_E5_a_resource_shows_its_availability_and_its_objective_is_set(new_page,
     page.goto(f"{console.url}/resources/{id}?range=30d")
     assert "Objective: 98.5%" in page.locator("dl.tiles").inner_text()
     page.get_by_role("link", name="Delete resource").click()
+    page.get_by_text("hits were reported in the last 30 days; the last report came").wait_for()
     checks.check_page(page)
     page.get_by_role("button", name="Delete resource").click()
     page.get_by_text("The resource was deleted.").wait_for()
