@@ -76,7 +76,7 @@ READABLE = """
   document.body.textContent,
   ...[...document.querySelectorAll('input, textarea')].map(field => field.value),
   ...[...document.querySelectorAll('[title], [aria-label], [placeholder]')].flatMap(
-    element => [element.title, element.ariaLabel || '', element.getAttribute('placeholder') || '']),
+    element => [element.title || '', element.ariaLabel || '', element.getAttribute('placeholder') || '']),
 ]
 """
 

@@ -1,0 +1,137 @@
+"""The same pages at both ends: on a server with nothing in it yet, and on one whose names, fields and bodies are as bad as texts get."""
+
+import itertools
+import json
+
+import pytest
+
+import checks
+import naughty
+from crawl import Crawl, look_at_shape, look_everywhere
+from inlet_server import Api, basic, call_once, until
+from people import NARROW, WIDE, Console
+from session_server import serving
+
+SECONDS = 500
+NAMES_MAX = 100
+# What a header field can carry at all (RFC 9110): no line breaks; bytes above 127 are opaque, so these are left to bodies.
+FIELDS = [text for text in naughty.EVERYTHING if text.isascii() and text.isprintable() and text == text.strip()]
+
+
+def crawl(console, page, look, pages_min, **options):
+    console.sign_in(page.context, console.owner())
+    done = Crawl(page, f"{console.url}/", look, **options)
+    found = done.findings()
+    assert not found, checks.tell(found)
+    assert len(done.pages()) >= pages_min, sorted(done.pages())
+    return done
+
+
+@pytest.fixture(scope="module")
+def empty(request):
+    """A console of a server that has only its owner and what a set-up makes."""
+    for server in serving(request, "empty"):
+        yield Console(server)
+
+
+# Axe looks at the wide pages, in both themes; the narrow ones are the same pages, which must fit.
+@pytest.mark.seconds_max(SECONDS)
+@pytest.mark.parametrize("viewport, look", [(WIDE, look_everywhere), (NARROW, look_at_shape)], ids=["wide", "narrow"])
+def test_with_nothing_there_yet_every_page_is_whole_in_light_and_dark(empty, new_page, viewport, look):
+    crawl(empty, new_page(viewport=viewport), look(), 40, per_pattern=1)
+
+
+class Naughty:
+    """Makes one of everything with every text there is, and knows which of them were taken."""
+
+    def __init__(self, console):
+        self.console, self.api, self.taken = console, console.api, set()
+
+    def make(self, path, texts, body, method="POST"):
+        """Makes something of each text; one that is refused (a name has rules) is refused with 400 and nothing worse."""
+        made = []
+        for text in texts:
+            answer = self.api.request(method, f"/api/v1{path}", body(text))
+            assert answer.status in {200, 201, 400}, (path, text, answer.status, answer.body)
+            if answer.status != 400:
+                made.append(answer.json())
+                # As it was taken: without blanks around it, for example.
+                self.taken.add(made[-1]["name"])
+        assert len(made) > len(texts) // 2, f"only {len(made)} of {len(texts)} texts were taken by {path}"
+        return made
+
+
+def named(text, **more):
+    return {"name": text[:NAMES_MAX], "description": text, **more}
+
+
+@pytest.fixture(scope="module")
+def house(request):
+    for server in serving(request, "naughty"):
+        console = Console(server)
+        house = Naughty(console)
+        texts = naughty.EVERYTHING
+        # A share for each kind of thing, so that every text stands somewhere and no list is longer than a page.
+        shares = {kind: texts[number::6] for number, kind in enumerate(
+            ["accounts", "webhooks", "flows", "applications", "destinations", "tokens"])}
+        house.make("/organization", [naughty.MARKED[0]], lambda text: {"name": text}, "PATCH")
+        house.make("/accounts", shares["accounts"], lambda text: {"kind": "service", "name": text, "role": "member"})
+        webhooks = house.make("/webhooks", shares["webhooks"], named)
+        tokens = house.make("/tokens", shares["tokens"], lambda text: named(text, kind="app", webhook=webhooks[0]["id"]))
+        house.make("/tokens", naughty.A_FEW, lambda text: named(text, kind="api"))
+        # The first of them is kept for the event, the second has its calls refused and held.
+        destinations = house.make("/destinations", shares["destinations"], lambda text: {
+            "name": text, "kind": "http", "settings": {"url": "https://example.com/x", "headers": "X-Note: <x-naughty>"}})
+        numbers = itertools.cycle(range(len(webhooks)))
+        house.make("/flows", shares["flows"], lambda text: named(
+            text, webhook=webhooks[next(numbers)]["id"], destinations=[destinations[0]["id"]],
+            filter={"path": "$.text", "equals": text}, template={"text": text, "name": "{{event.body.text}}"}))
+        deploys = house.make("/credentials", naughty.A_FEW[:4], lambda text: named(text, type="deploy"))
+        hits = house.make("/credentials", naughty.A_FEW[4:], lambda text: named(text, type="hits_failure"))
+        applications = house.make("/applications", shares["applications"], lambda text: named(text, credential=deploys[0]["id"]))
+        port = server.ingest_port
+        for text in naughty.A_FEW:
+            answer = Api(port, applications[0]["secret"]).request("POST", "/deploys", {
+                "version": text[:60], "environment": text[:60], "status": "succeeded"})
+            assert answer.status in {200, 201, 202, 204, 400}, answer.body
+        activation = call_once(port, "POST", "/activations", None, {"Authorization": f"Bearer {hits[0]['secret']}"}).json()
+        answer = Api(port, activation["activation_token"]).request(
+            "POST", "/hits", [{"resource": text, "hits": 9, "failures": 1} for text in naughty.A_FEW[:3]])
+        assert answer.status < 500, answer.body
+        call(house, port, webhooks[0]["id"], tokens)
+        yield house
+
+
+def call(house, port, webhook, tokens):
+    """Every text in a body, each that can be in a header field as one, and calls that are refused and held."""
+    path = f"/in/{webhook}"
+    whole = {f"x-naughty-{number}": text for number, text in enumerate(FIELDS[:40])}
+    body = json.dumps({"text": naughty.EVERYTHING, **{text: text for text in naughty.A_FEW}}, ensure_ascii=False).encode()
+    answer = call_once(port, "POST", path, body, {
+        **whole, "Authorization": f"Bearer {tokens[0]['secret']}", "Content-Type": "application/json",
+        "User-Agent": naughty.HTML[0], "Inlet-Context": json.dumps({"a": naughty.HTML[2]})})
+    assert answer.status == 202, answer.body
+    for text in naughty.HTML:
+        answer = call_once(port, "POST", path, text.encode(), {
+            "Authorization": f"Bearer {tokens[0]['secret']}", "Content-Type": text, "Inlet-Context": text})
+        assert answer.status in {202, 400, 415}, answer.body
+        assert call_once(port, "POST", path, b"x", {"Authorization": basic(text, "x")}).status == 401
+    house.api.expect([200], "POST", f"/api/v1/tokens/{tokens[1]['id']}/deactivate")
+    assert call_once(port, "POST", path, b"<plaintext>", {"Authorization": f"Bearer {tokens[1]['secret']}"}).status == 401
+    assert until(lambda: house.api.expect([200], "GET", "/api/v1/held").json()["items"])
+
+
+@pytest.mark.seconds_max(SECONDS)
+@pytest.mark.parametrize("viewport, look", [(WIDE, look_everywhere), (NARROW, look_at_shape)], ids=["wide", "narrow"])
+def test_whatever_a_name_a_field_or_a_body_says_is_shown_as_text_and_fits(house, new_page, viewport, look):
+    look_at, shown = look(keys=False), []
+
+    def look_and_read(page):
+        naughty.expect_no_harm(page)
+        shown.extend(" ".join(text.split()) for text in page.evaluate(naughty.READABLE))
+        return look_at(page)
+
+    crawl(house.console, new_page(viewport=viewport), look_and_read, 60, per_pattern=1)
+    missing = [text for text in house.taken if not any(" ".join(text.split()) in one for one in shown)]
+    assert not missing, f"nowhere shown to the letter: {missing}"
+    assert len(house.taken) > len(naughty.EVERYTHING) * 0.7, f"most texts were refused: {house.taken}"
