@@ -14,7 +14,7 @@ enum WebhookWizard {
         PageRoute(.get, "/webhooks/install/method", .changeWebhooks) { _ in .go(to: "/webhooks/install") },
         PageRoute(.post, "/webhooks/install/method", .changeWebhooks) { request in
             try await request.attempt {
-                try request.operations.webhooks.check(draft(request))
+                try await check(request)
                 return try method(request, fault: nil)
             } orShow: { fault in
                 try fault.words(of: "accepts") == nil ? name(request, fault: fault) : method(request, fault: nil)
@@ -60,6 +60,19 @@ enum WebhookWizard {
         let method = request.form["method"] ?? both
         return .init(
             name: request.form.text("name"), description: request.form["description"], accepts: method == both ? nil : [method])
+    }
+
+    // Two of one name may be, but not by a slip: a page that is sent twice, or somebody who does not know of the first.
+    private static func check(_ request: PageRequest) async throws {
+        let draft = draft(request)
+        try request.operations.webhooks.check(draft)
+        let webhooks = try await PageRequest.all { after in
+            try await request.operations.webhooks.list(after: after, limit: Limits.pageItems.upperBound, request.actor)
+        }
+        let name = try? Label(name: draft.name)
+        guard !webhooks.contains(where: { $0.name == name }) else {
+            throw OperationError.invalid(field: "name", "must be another one: there is a webhook of that name.")
+        }
     }
 
     private static func typed(_ request: PageRequest) -> [String: String] {
@@ -110,6 +123,7 @@ enum WebhookWizard {
 
     private static func make(_ request: PageRequest) async throws -> PageAnswer {
         try await request.attempt {
+            try await check(request)
             let webhook = try await request.operations.webhooks.create(draft(request), request.actor)
             let created = try await request.operations.tokens.create(
                 .init(kind: .app, webhook: webhook.id.text, name: webhook.name.text), request.actor)

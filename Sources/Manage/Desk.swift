@@ -22,6 +22,17 @@ package final class Desk: Sendable {
     let replayIDs: OrderedIDs<Replay>
     private let auditIDs: Mutex<OrderedIDSource>
     private let auditRoot = Mutex<Data?>(nil)
+    private let settling = Mutex<(@Sendable () async -> Void)?>(nil)
+
+    /// Hands over how uses that are still in memory are written down.
+    package func onSettle(_ work: @escaping @Sendable () async -> Void) {
+        settling.withLock { $0 = work }
+    }
+
+    /// Has uses that are still in memory written down, for somebody is about to judge by them (N5).
+    func settle() async {
+        await settling.withLock { $0 }?()
+    }
 
     package init(
         store: Store, clock: any WallClock, keys: KeyCabinet, ingestURL: String,

@@ -81,7 +81,7 @@ package enum Setting: String, CaseIterable, Sendable {
         switch self {
         case .data: "Folder of the database; made if it is missing."
         case .ingest: "Address and port where callers post."
-        case .admin: "Address and port of the REST API."
+        case .admin: "Address and port of the console and the REST API."
         case .ingestURL: "Where callers reach ingest, if a proxy stands before it (default: http:// and the ingest address)."
         case .masterKeyFile: "File of the master keys (default: master.key in the data folder)."
         case .ingestThreads: "Threads that read and answer calls; here as many as processors, 4 at most."

@@ -111,6 +111,7 @@ package struct House: Sendable {
             })
         housekeeper = IngestHousekeeper(
             store: store, activity: activity, quota: quota, ledger: ledger, load: load, logger: logger)
+        desk.onSettle { [housekeeper] in await housekeeper.flush() }
         let outlook = try await OutlookOperations(desk)
         let keepHeld = Interval.days(Int64(settings.heldCallsDays))
         retention = Retention(desk, keepEvents: .days(Int64(settings.eventsDays)))

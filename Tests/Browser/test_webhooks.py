@@ -5,7 +5,7 @@ import shlex
 import subprocess
 
 import pytest
-from checks import check_page
+from checks import WATCHES, check_page
 from inlet_server import until
 from people import NARROW
 
@@ -202,6 +202,24 @@ def test_a_webhook_is_edited_paused_and_resumed(new_page, console, api, javascri
     page.get_by_text("The webhook takes calls again.").wait_for()
 
 
+def test_D1_a_name_that_is_taken_is_refused_so_a_page_sent_twice_installs_one_webhook(signed_in, console, api):
+    api.new_webhook("Tide tables")
+    signed_in.goto(f"{console.url}/webhooks/install")
+    signed_in.get_by_label("Name").fill(" Tide tables")
+    signed_in.get_by_role("button", name="Continue").click()
+    signed_in.get_by_text("there is a webhook of that name").first.wait_for()
+    check_page(signed_in, status=422)
+    signed_in.get_by_label("Name").fill("Tide tables, north")
+    signed_in.get_by_role("button", name="Continue").click()
+    signed_in.get_by_role("button", name="Make webhook and token").click()
+    signed_in.get_by_text("Tide tables, north").first.wait_for()
+    signed_in.reload()
+    signed_in.get_by_text("there is a webhook of that name").first.wait_for()
+    names = [webhook["name"] for webhook in api.expect([200], "GET", "/api/v1/webhooks?limit=500").json()["items"]]
+    assert names.count("Tide tables, north") == 1
+    WATCHES[signed_in].forget()
+
+
 def test_a_form_that_is_refused_keeps_what_was_typed_and_says_what_is_wrong(new_page, console):
     page = someone(new_page, console, javascript=False)
     page.goto(f"{console.url}/webhooks/install")
@@ -233,7 +251,7 @@ def test_D13_a_webhook_is_installed_in_other_languages(new_page, console, langua
     console.speak(page.context, session, language)
     page.goto(f"{console.url}/webhooks/install")
     page.get_by_role("heading", name=heading).wait_for()
-    page.locator("[name=name]").fill("Pedidos")
+    page.locator("[name=name]").fill(f"Pedidos {language}")
     for _ in range(2):
         check_page(page, language=language)
         page.locator("main form button.primary").click()

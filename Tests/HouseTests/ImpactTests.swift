@@ -13,6 +13,19 @@ import Testing
 @Suite struct ImpactTests {
     // MARK: N5
 
+    @Test func `N5 a call that was acknowledged a moment ago is counted in what is shown`() async throws {
+        try await TestHouse.open { house async throws in
+            let token = try await token(house)
+            for count in 1...20 as ClosedRange<Int64> {
+                _ = try await house.call(bearer: token.secret)
+
+                #expect(try await house.client().tokenImpact(token.id).count == count)
+                #expect(try await house.client().accountImpact("owner").count == count)
+                #expect(try await house.client().webhookCallers(house.made.webhook.text).items.map(\.count) == [count])
+            }
+        }
+    }
+
     @Test func `N5 a token's impact names the webhooks that were called with it: how often, when last, from where`()
         async throws
     {
