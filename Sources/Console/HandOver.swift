@@ -27,6 +27,8 @@ struct HandOver: Sendable {
         let showsBasic = !isManagement && (isOfAll || accepts.contains(.basic))
         let url = webhook.map { request.operations.webhooks.url(of: $0.id) }
         return [
+            "example": isOfAll
+                ? (webhook.map { request.words("token.example_webhook", ["name": $0.name.text]) }).orFalse : false,
             "url": url.map { input.code("url", "install.url", $0) as Any } ?? false,
             "token": input.code("secret", isManagement ? "token.the_token" : "install.token", secret.text, isSecret: true),
             "header": showsBearer ? input.code("header", "install.header", secret.bearerHeader, isSecret: true) as Any : false,

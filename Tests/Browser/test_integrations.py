@@ -70,6 +70,8 @@ def test_P1_P2_P3_a_connection_is_set_up_and_its_copied_line_makes_an_event(new_
     check_page(page)
     generate(page, console, name)
     check_page(page)
+    # Nobody is to take the address of one webhook for the only one.
+    page.get_by_text("as an example: the token opens every webhook").wait_for()
     assert shown(page, "HTTP header").startswith("Authorization: Bearer inlo_")
     assert shown(page, "Basic authentication").startswith("Authorization: Basic ")
     if javascript:
