@@ -189,8 +189,7 @@ let package = Package(
             name: "HouseTests",
             dependencies: [
                 "Client", "Console", "ConsoleFiles", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage",
-                "RestAPI",
-                "Storage", "WebSupport", "inlet",
+                "RestAPI", "Storage", "WebSupport", "inlet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
