@@ -13,7 +13,6 @@ import WebSupport
 /// The console: what people see of Inlet in a browser.
 package struct ConsoleFace: Face {
     private let operations: Operations
-    private let templates: Templates
     private let surroundings: OpenPageRequest.Surroundings
     private let trustedProxies: [IPNetwork]
     private let logger: Logger
@@ -32,7 +31,7 @@ package struct ConsoleFace: Face {
         self.operations = operations
         self.trustedProxies = trustedProxies
         self.logger = logger
-        templates = try Templates()
+        _ = try Templates()
         var hash = SHA256()
         for name in ConsoleFiles.assetNames { hash.update(data: ConsoleFiles.asset(name)?.bytes ?? Data()) }
         let filesVersion = hash.finalize().prefix(6).map { String($0, radix: 16) }.joined()
@@ -124,7 +123,7 @@ package struct ConsoleFace: Face {
             address: request.sender(context, trusted: trustedProxies), userAgent: request.headers[.userAgent],
             device: Cookies.value(SessionCookie.device, in: request.headers),
             lastEventID: HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }, words: words(request, query, me),
-            operations: operations, templates: try current(templates), surroundings: surroundings)
+            operations: operations, templates: try Templates(), surroundings: surroundings)
     }
 
     private func form(_ request: Request) async throws -> Form {
@@ -141,10 +140,6 @@ package struct ConsoleFace: Face {
             me?.language ?? chosen.flatMap(Language.init(rawValue:))
             ?? request.headers[.acceptLanguage].flatMap { Language.preferred(in: $0) } ?? .english
         return .of(language)
-    }
-
-    private func current(_ templates: Templates) throws -> Templates {
-        ConsoleFiles.areInDevelopment ? try Templates() : templates
     }
 
     // MARK: Answers

@@ -292,10 +292,8 @@ package struct AccountOperations: Sendable {
 
     /// What was called with the tokens of an account, to look at before it is switched off (N5).
     package func impact(_ id: String, _ actor: Actor) async throws -> Impact {
-        try actor.require(.readAccounts)
-        await desk.settle()
         let today = desk.clock.now().day
-        return try await desk.look(actor, .readAccounts) { connection in
+        return try await desk.lookAtUses(actor, .readAccounts) { connection in
             let member = try Self.find(id, in: actor.organization, connection)
             let tokens = try TokenTable(connection).list(
                 in: actor.organization, owner: member.account.id, after: nil, limit: .max)

@@ -29,11 +29,6 @@ package final class Desk: Sendable {
         settling.withLock { $0 = work }
     }
 
-    /// Has uses that are still in memory written down, for somebody is about to judge by them (N5).
-    func settle() async {
-        await settling.withLock { $0 }?()
-    }
-
     package init(
         store: Store, clock: any WallClock, keys: KeyCabinet, ingestURL: String,
         adminURL: String = "http://127.0.0.1:8081"
@@ -69,6 +64,16 @@ package final class Desk: Sendable {
             try actor.require(permission)
             return try work(Act(desk: self, actor: actor, transaction: transaction, now: now))
         }
+    }
+
+    /// Reads for an actor who is about to judge by what was used (N5): uses that are still in memory are written down first.
+    func lookAtUses<Answer: Sendable>(
+        _ actor: Actor, _ permission: Permission,
+        _ work: @escaping @Sendable (any Connection) throws -> Answer
+    ) async throws -> Answer {
+        try actor.require(permission)
+        await settling.withLock { $0 }?()
+        return try await look(actor, permission, work)
     }
 
     /// Reads for an actor, after checking the permission.

@@ -287,10 +287,8 @@ package struct TokenOperations: Sendable {
 
     /// What was called with a token, to look at before something is done to it (N5).
     package func impact(_ id: String, _ actor: Actor) async throws -> Impact {
-        try actor.require(.readTokens)
-        await desk.settle()
         let today = desk.clock.now().day
-        return try await desk.look(actor, .readTokens) { connection in
+        return try await desk.lookAtUses(actor, .readTokens) { connection in
             let entry = try Self.find(id, in: actor.organization, connection)
             return try Impact.of(
                 [entry.token], subject: entry.token.id.text, in: actor.organization, today: today, connection)

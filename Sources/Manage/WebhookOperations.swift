@@ -160,10 +160,8 @@ package struct WebhookOperations: Sendable {
 
     /// Which tokens opened a webhook in the last ``Limits/usageDays`` days, the latest first, at most 500 (N5).
     package func callers(_ reference: String, _ actor: Actor) async throws -> [CallCountTable.Caller] {
-        try actor.require(.readTokens)
-        await desk.settle()
         let since = desk.clock.now().day - Limits.usageDays + 1
-        return try await desk.look(actor, .readTokens) { connection in
+        return try await desk.lookAtUses(actor, .readTokens) { connection in
             let webhook = try Self.find(reference, in: actor.organization, connection)
             return try CallCountTable(connection).callers(
                 of: webhook.id, in: actor.organization, since: since, limit: Limits.pageItems.upperBound)
