@@ -78,7 +78,8 @@ def run(options, folder):
         reader = Reader(launch, secret)
         found = crawl(reader, webhooks)
         pages = [measure(reader, pattern, path, options.queries) for pattern, path in sorted(found.items())]
-    return {"events": options.events, "hour": options.hour, "entries": options.entries, "refused": options.refused, "queries": options.queries, "pages": pages}
+    counts = {name: getattr(options, name) for name in ["events", "hour", "entries", "refused", "queries"]}
+    return {**counts, "pages": pages}
 
 
 def furnish(launch, secret):

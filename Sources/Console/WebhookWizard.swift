@@ -66,11 +66,7 @@ enum WebhookWizard {
     private static func check(_ request: PageRequest) async throws {
         let draft = draft(request)
         try request.operations.webhooks.check(draft)
-        let webhooks = try await PageRequest.all { after in
-            try await request.operations.webhooks.list(after: after, limit: Limits.pageItems.upperBound, request.actor)
-        }
-        let name = try? Label(name: draft.name)
-        guard !webhooks.contains(where: { $0.name == name }) else {
+        guard try await !request.operations.webhooks.isTaken(name: draft.name, request.actor) else {
             throw OperationError.invalid(field: "name", "must be another one: there is a webhook of that name.")
         }
     }

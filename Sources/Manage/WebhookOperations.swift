@@ -73,6 +73,14 @@ package struct WebhookOperations: Sendable {
         _ = try Self.methods(draft.accepts)
     }
 
+    /// Whether there is a webhook of that name already. There may be several, but not by a slip.
+    package func isTaken(name: String, _ actor: Actor) async throws -> Bool {
+        let name = try Label.name(name)
+        return try await desk.look(actor, .readWebhooks) { connection in
+            try !WebhookTable(connection).find(name: name.text, in: actor.organization).isEmpty
+        }
+    }
+
     /// Makes a webhook; the actor owns it (D2). It takes calls when this returns.
     package func create(_ draft: Draft, _ actor: Actor) async throws -> Webhook {
         let name = try Label.name(draft.name)
