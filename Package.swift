@@ -35,6 +35,7 @@ let package = Package(
     targets: [
         // 1: system libraries, module maps only
         .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
         // 2: nouns and rules; no I/O, no clock of its own
         .target(
@@ -47,6 +48,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
+                "CPostgres",
                 "Domain",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),

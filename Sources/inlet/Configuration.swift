@@ -10,6 +10,7 @@ import SystemPackage
 /// flag goes before a variable, a variable before the file.
 package enum Setting: String, CaseIterable, Sendable {
     case data
+    case database
     case ingest
     case admin
     case ingestURL = "ingest-url"
@@ -40,7 +41,7 @@ package enum Setting: String, CaseIterable, Sendable {
 
     var kind: Kind {
         switch self {
-        case .data, .ingest, .admin, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow, .masterKeyFile: .text
+        case .data, .database, .ingest, .admin, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow, .masterKeyFile: .text
         case .ingestThreads: .number(1...64)
         case .bodyBytesMax: .number(1...(1 << 30))
         case .bytesInFlightMax: .number((1 << 20)...(1 << 40))
@@ -60,7 +61,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .data: "data"
         case .ingest: "127.0.0.1:8080"
         case .admin: "127.0.0.1:8081"
-        case .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow, .masterKeyFile: nil
+        case .database, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow, .masterKeyFile: nil
         case .ingestThreads: "\(min(4, ProcessInfo.processInfo.activeProcessorCount))"
         case .bodyBytesMax: "26214400"
         case .bytesInFlightMax: "268435456"
@@ -79,7 +80,9 @@ package enum Setting: String, CaseIterable, Sendable {
     /// What it means, with its unit.
     var meaning: String {
         switch self {
-        case .data: "Folder of the database; made if it is missing."
+        case .data: "Folder of the embedded database and of the master keys; made if it is missing."
+        case .database:
+            "PostgreSQL to use, as libpq takes it: postgres://user@host/name?sslmode=verify-full (default: the embedded database)."
         case .ingest: "Address and port where callers post."
         case .admin: "Address and port of the console and the REST API."
         case .ingestURL: "Where callers reach ingest, if a proxy stands before it (default: http:// and the ingest address)."
@@ -119,6 +122,8 @@ package struct SettingsError: Error, Hashable, CustomStringConvertible {
 /// The settings of one server, read and checked.
 package struct Settings: Sendable {
     package var data: URL
+    /// The connection string of PostgreSQL; `nil` for the embedded database.
+    package var database: String?
     package var ingest: SocketAddressText
     package var admin: SocketAddressText
     package var ingestURL: String?
@@ -168,6 +173,7 @@ package struct Settings: Sendable {
             })
 
         data = URL(fileURLWithPath: try reader.text(.data), isDirectory: true)
+        database = try reader.optionalText(.database)
         ingest = try reader.address(.ingest)
         admin = try reader.address(.admin)
         ingestURL = try reader.optionalText(.ingestURL).map { try Self.checkedURL($0, .ingestURL) }

@@ -49,7 +49,12 @@ package struct House: Sendable {
     package static func openStore(
         _ settings: Settings, clock: any WallClock, progress: @escaping @Sendable (String) -> Void
     ) async throws -> Store {
-        let engine = try SQLiteEngine(folder: settings.data, synchronous: settings.isUnsafe ? .normal : .full)
+        let engine: any Engine =
+            if let conninfo = settings.database {
+                try PostgresEngine(conninfo: conninfo, isUnsafe: settings.isUnsafe)
+            } else {
+                try SQLiteEngine(folder: settings.data, synchronous: settings.isUnsafe ? .normal : .full)
+            }
         do {
             return try await Store(engine: engine, clock: clock, progress: progress)
         } catch {

@@ -77,7 +77,11 @@ final class TestHouse: Sendable {
         ]
         let settings = try await Settings(
             flags: standard.merging(flags) { $1 }, environment: [:], file: nil)
-        try await turnstile.pass { try await body(settings) }
+        try await turnstile.pass {
+            var settings = settings
+            settings.database = try await TestDatabase.make()
+            try await body(settings)
+        }
     }
 
     private static func opened(_ settings: Settings, body: (TestHouse) async throws -> Void) async throws -> TestHouse {

@@ -5,13 +5,14 @@ extension Migration {
     }
 
     private static func tokens(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         return [
-            "ALTER TABLE tokens ADD COLUMN networks TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE tokens ADD COLUMN networks \(dialect: text) NOT NULL DEFAULT ''",
             "ALTER TABLE tokens ADD COLUMN rate_limit \(dialect: integer)",
             "ALTER TABLE secrets ADD COLUMN key_number \(dialect: integer) NOT NULL DEFAULT 1",
             "ALTER TABLE secrets ADD COLUMN ends_at \(dialect: integer)",
-            "ALTER TABLE secrets ADD COLUMN last_address TEXT",
+            "ALTER TABLE secrets ADD COLUMN last_address \(dialect: text)",
             "CREATE INDEX tokens_by_owner ON tokens (owner, id)",
             """
             CREATE TABLE master_keys (
@@ -29,6 +30,7 @@ extension Migration {
     }
 
     private static func people(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         let bytes = dialect.bytes
         let strict = dialect.strict
@@ -41,29 +43,29 @@ extension Migration {
             "CREATE INDEX memberships_by_account ON memberships (account)",
             """
             CREATE TABLE recovery_codes (
-                account TEXT NOT NULL REFERENCES accounts (id),
+                account \(dialect: text) NOT NULL REFERENCES accounts (id),
                 digest \(dialect: bytes) NOT NULL,
                 PRIMARY KEY (account, digest)
             )\(dialect: strict)
             """,
             """
             CREATE TABLE sessions (
-                id TEXT NOT NULL PRIMARY KEY,
-                account TEXT NOT NULL REFERENCES accounts (id),
-                organization TEXT NOT NULL REFERENCES organizations (id),
+                id \(dialect: text) NOT NULL PRIMARY KEY,
+                account \(dialect: text) NOT NULL REFERENCES accounts (id),
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
                 digest \(dialect: bytes) NOT NULL UNIQUE,
                 key_number \(dialect: integer) NOT NULL,
                 created_at \(dialect: integer) NOT NULL,
                 last_used_at \(dialect: integer) NOT NULL,
-                remote_address TEXT NOT NULL,
-                user_agent TEXT
+                remote_address \(dialect: text) NOT NULL,
+                user_agent \(dialect: text)
             )\(dialect: strict)
             """,
             "CREATE INDEX sessions_by_account ON sessions (account, organization)",
             """
             CREATE TABLE known_devices (
                 digest \(dialect: bytes) NOT NULL PRIMARY KEY,
-                account TEXT NOT NULL REFERENCES accounts (id),
+                account \(dialect: text) NOT NULL REFERENCES accounts (id),
                 last_used_at \(dialect: integer) NOT NULL
             )\(dialect: strict)
             """,
@@ -72,11 +74,11 @@ extension Migration {
             CREATE TABLE one_time_links (
                 digest \(dialect: bytes) NOT NULL PRIMARY KEY,
                 key_number \(dialect: integer) NOT NULL,
-                purpose TEXT NOT NULL,
-                organization TEXT NOT NULL REFERENCES organizations (id),
-                account TEXT NOT NULL REFERENCES accounts (id),
-                role TEXT,
-                issuer TEXT,
+                purpose \(dialect: text) NOT NULL,
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
+                account \(dialect: text) NOT NULL REFERENCES accounts (id),
+                role \(dialect: text),
+                issuer \(dialect: text),
                 created_at \(dialect: integer) NOT NULL,
                 expires_at \(dialect: integer) NOT NULL
             )\(dialect: strict)
@@ -86,6 +88,7 @@ extension Migration {
     }
 
     private static func calls(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         let bytes = dialect.bytes
         let strict = dialect.strict
@@ -97,20 +100,20 @@ extension Migration {
             """
             CREATE TABLE held_calls (
                 id \(dialect: integer) PRIMARY KEY,
-                organization TEXT NOT NULL,
-                webhook TEXT NOT NULL,
-                token TEXT NOT NULL,
-                owner TEXT NOT NULL,
+                organization \(dialect: text) NOT NULL,
+                webhook \(dialect: text) NOT NULL,
+                token \(dialect: text) NOT NULL,
+                owner \(dialect: text) NOT NULL,
                 received_at \(dialect: integer) NOT NULL,
-                cause TEXT NOT NULL,
+                cause \(dialect: text) NOT NULL,
                 cause_at \(dialect: integer),
-                remote_address TEXT NOT NULL,
-                query TEXT,
-                content_type TEXT,
-                headers TEXT NOT NULL,
-                context TEXT,
-                basic_user TEXT,
-                dedupe_key TEXT,
+                remote_address \(dialect: text) NOT NULL,
+                query \(dialect: text),
+                content_type \(dialect: text),
+                headers \(dialect: text) NOT NULL,
+                context \(dialect: text),
+                basic_user \(dialect: text),
+                dedupe_key \(dialect: text),
                 body_bytes \(dialect: integer) NOT NULL,
                 body_sha256 \(dialect: bytes) NOT NULL,
                 weight \(dialect: integer) NOT NULL,
@@ -120,19 +123,19 @@ extension Migration {
             "CREATE INDEX held_calls_by_organization ON held_calls (organization, id)",
             """
             CREATE TABLE held_totals (
-                organization TEXT NOT NULL PRIMARY KEY,
+                organization \(dialect: text) NOT NULL PRIMARY KEY,
                 weight \(dialect: integer) NOT NULL
             )\(dialect: strict)
             """,
             // An accepted call has the empty cause; where addresses are too many, or not told apart, the address is empty.
             """
             CREATE TABLE call_counts (
-                organization TEXT NOT NULL,
-                token TEXT NOT NULL,
+                organization \(dialect: text) NOT NULL,
+                token \(dialect: text) NOT NULL,
                 day \(dialect: integer) NOT NULL,
-                webhook TEXT NOT NULL,
-                cause TEXT NOT NULL,
-                address TEXT NOT NULL,
+                webhook \(dialect: text) NOT NULL,
+                cause \(dialect: text) NOT NULL,
+                address \(dialect: text) NOT NULL,
                 count \(dialect: integer) NOT NULL,
                 last_at \(dialect: integer) NOT NULL,
                 PRIMARY KEY (organization, token, day, webhook, cause, address)
@@ -143,6 +146,7 @@ extension Migration {
     }
 
     private static func records(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         let bytes = dialect.bytes
         let strict = dialect.strict
@@ -150,11 +154,11 @@ extension Migration {
             """
             CREATE TABLE warnings (
                 id \(dialect: integer) PRIMARY KEY,
-                organization TEXT NOT NULL,
+                organization \(dialect: text) NOT NULL,
                 at \(dialect: integer) NOT NULL,
-                kind TEXT NOT NULL,
-                subject TEXT NOT NULL,
-                name TEXT NOT NULL,
+                kind \(dialect: text) NOT NULL,
+                subject \(dialect: text) NOT NULL,
+                name \(dialect: text) NOT NULL,
                 due_at \(dialect: integer) NOT NULL,
                 mark \(dialect: integer) NOT NULL,
                 delivered_at \(dialect: integer),
@@ -169,7 +173,7 @@ extension Migration {
             "CREATE INDEX audit_entries_by_sequence ON audit_entries (organization, sequence)",
             """
             CREATE TABLE audit_heads (
-                organization TEXT NOT NULL PRIMARY KEY,
+                organization \(dialect: text) NOT NULL PRIMARY KEY,
                 sequence \(dialect: integer) NOT NULL,
                 hash \(dialect: bytes) NOT NULL
             )\(dialect: strict)

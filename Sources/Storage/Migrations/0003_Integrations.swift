@@ -5,17 +5,18 @@ extension Migration {
     }
 
     private static func credentials(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         let bytes = dialect.bytes
         let strict = dialect.strict
         return [
             """
             CREATE TABLE integration_credentials (
-                id TEXT NOT NULL PRIMARY KEY,
-                organization TEXT NOT NULL REFERENCES organizations (id),
-                kind TEXT NOT NULL,
-                name TEXT NOT NULL,
-                description TEXT NOT NULL,
+                id \(dialect: text) NOT NULL PRIMARY KEY,
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
+                kind \(dialect: text) NOT NULL,
+                name \(dialect: text) NOT NULL,
+                description \(dialect: text) NOT NULL,
                 activation_seconds \(dialect: integer),
                 created_at \(dialect: integer) NOT NULL,
                 UNIQUE (organization, name)
@@ -25,41 +26,42 @@ extension Migration {
             """
             CREATE TABLE integration_tokens (
                 digest \(dialect: bytes) NOT NULL PRIMARY KEY,
-                id TEXT NOT NULL UNIQUE,
-                organization TEXT NOT NULL,
-                credential TEXT NOT NULL,
-                kind TEXT NOT NULL,
-                application TEXT,
-                hint TEXT NOT NULL,
+                id \(dialect: text) NOT NULL UNIQUE,
+                organization \(dialect: text) NOT NULL,
+                credential \(dialect: text) NOT NULL,
+                kind \(dialect: text) NOT NULL,
+                application \(dialect: text),
+                hint \(dialect: text) NOT NULL,
                 key_number \(dialect: integer) NOT NULL,
                 sealed \(dialect: bytes),
                 created_at \(dialect: integer) NOT NULL,
-                created_address TEXT,
+                created_address \(dialect: text),
                 expires_at \(dialect: integer),
                 ended_at \(dialect: integer),
                 last_used_at \(dialect: integer),
-                last_address TEXT,
+                last_address \(dialect: text),
                 use_count \(dialect: integer) NOT NULL
             )\(dialect: strict)
             """,
             "CREATE INDEX integration_tokens_by_credential ON integration_tokens (credential, kind, id)",
             "CREATE INDEX integration_tokens_by_time ON integration_tokens (credential, kind, created_at)",
             "CREATE INDEX integration_tokens_by_application ON integration_tokens (application, id)",
-            "ALTER TABLE refused_calls ADD COLUMN integration_token TEXT",
+            "ALTER TABLE refused_calls ADD COLUMN integration_token \(dialect: text)",
         ]
     }
 
     private static func deploys(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         let strict = dialect.strict
         return [
             """
             CREATE TABLE applications (
-                id TEXT NOT NULL PRIMARY KEY,
-                organization TEXT NOT NULL REFERENCES organizations (id),
-                name TEXT NOT NULL,
-                description TEXT NOT NULL,
-                credential TEXT REFERENCES integration_credentials (id),
+                id \(dialect: text) NOT NULL PRIMARY KEY,
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
+                name \(dialect: text) NOT NULL,
+                description \(dialect: text) NOT NULL,
+                credential \(dialect: text) REFERENCES integration_credentials (id),
                 created_at \(dialect: integer) NOT NULL,
                 UNIQUE (organization, name)
             )\(dialect: strict)
@@ -68,18 +70,18 @@ extension Migration {
             """
             CREATE TABLE deploys (
                 id \(dialect: integer) PRIMARY KEY,
-                application TEXT NOT NULL,
-                environment TEXT NOT NULL,
-                version TEXT NOT NULL,
-                status TEXT NOT NULL,
-                revision TEXT,
-                url TEXT,
+                application \(dialect: text) NOT NULL,
+                environment \(dialect: text) NOT NULL,
+                version \(dialect: text) NOT NULL,
+                status \(dialect: text) NOT NULL,
+                revision \(dialect: text),
+                url \(dialect: text),
                 started_at \(dialect: integer),
                 finished_at \(dialect: integer),
                 committed_at \(dialect: integer),
                 at \(dialect: integer) NOT NULL,
                 received_at \(dialect: integer) NOT NULL,
-                remote_address TEXT NOT NULL,
+                remote_address \(dialect: text) NOT NULL,
                 UNIQUE (application, environment, version, status)
             )\(dialect: strict)
             """,
@@ -89,13 +91,14 @@ extension Migration {
     }
 
     private static func resources(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         return [
             """
             CREATE TABLE resources (
                 id \(dialect: integer) PRIMARY KEY,
-                organization TEXT NOT NULL REFERENCES organizations (id),
-                name TEXT NOT NULL,
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
+                name \(dialect: text) NOT NULL,
                 objective \(dialect: integer) NOT NULL,
                 created_at \(dialect: integer) NOT NULL,
                 UNIQUE (organization, name)
@@ -116,12 +119,13 @@ extension Migration {
     }
 
     private static func settings(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         return [
             """
             CREATE TABLE secret_variables (
-                organization TEXT NOT NULL REFERENCES organizations (id),
-                name TEXT NOT NULL,
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
+                name \(dialect: text) NOT NULL,
                 sealed \(dialect: dialect.bytes) NOT NULL,
                 created_at \(dialect: integer) NOT NULL,
                 updated_at \(dialect: integer) NOT NULL,
@@ -129,8 +133,8 @@ extension Migration {
             )\(dialect: dialect.strict)
             """,
             "ALTER TABLE organizations ADD COLUMN rename_regenerates \(dialect: integer) NOT NULL DEFAULT 0",
-            "ALTER TABLE organizations ADD COLUMN notification_url TEXT",
-            "ALTER TABLE organizations ADD COLUMN notification_headers TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE organizations ADD COLUMN notification_url \(dialect: text)",
+            "ALTER TABLE organizations ADD COLUMN notification_headers \(dialect: text) NOT NULL DEFAULT ''",
             "ALTER TABLE tokens ADD COLUMN may_reveal \(dialect: integer) NOT NULL DEFAULT 0",
         ]
     }

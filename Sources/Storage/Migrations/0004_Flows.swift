@@ -5,19 +5,20 @@ extension Migration {
     }
 
     private static func plans(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         let strict = dialect.strict
         return [
             """
             CREATE TABLE flows (
-                id TEXT NOT NULL PRIMARY KEY,
-                organization TEXT NOT NULL REFERENCES organizations (id),
-                webhook TEXT NOT NULL REFERENCES webhooks (id),
-                name TEXT NOT NULL,
-                description TEXT NOT NULL,
-                filter TEXT,
-                template TEXT,
-                state TEXT NOT NULL,
+                id \(dialect: text) NOT NULL PRIMARY KEY,
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
+                webhook \(dialect: text) NOT NULL REFERENCES webhooks (id),
+                name \(dialect: text) NOT NULL,
+                description \(dialect: text) NOT NULL,
+                filter \(dialect: text),
+                template \(dialect: text),
+                state \(dialect: text) NOT NULL,
                 created_at \(dialect: integer) NOT NULL,
                 UNIQUE (organization, name)
             )\(dialect: strict)
@@ -25,18 +26,18 @@ extension Migration {
             "CREATE INDEX flows_by_webhook ON flows (webhook, id)",
             """
             CREATE TABLE destinations (
-                id TEXT NOT NULL PRIMARY KEY,
-                organization TEXT NOT NULL REFERENCES organizations (id),
-                name TEXT NOT NULL,
-                kind TEXT NOT NULL,
-                settings TEXT NOT NULL,
-                state TEXT NOT NULL,
+                id \(dialect: text) NOT NULL PRIMARY KEY,
+                organization \(dialect: text) NOT NULL REFERENCES organizations (id),
+                name \(dialect: text) NOT NULL,
+                kind \(dialect: text) NOT NULL,
+                settings \(dialect: text) NOT NULL,
+                state \(dialect: text) NOT NULL,
                 state_since \(dialect: integer),
-                state_reason TEXT,
-                schedule TEXT NOT NULL,
+                state_reason \(dialect: text),
+                schedule \(dialect: text) NOT NULL,
                 concurrency \(dialect: integer) NOT NULL,
                 rate_per_second \(dialect: integer),
-                ordered_by TEXT,
+                ordered_by \(dialect: text),
                 created_at \(dialect: integer) NOT NULL,
                 failing_since \(dialect: integer),
                 failures \(dialect: integer) NOT NULL,
@@ -45,8 +46,8 @@ extension Migration {
             """,
             """
             CREATE TABLE flow_destinations (
-                flow TEXT NOT NULL REFERENCES flows (id),
-                destination TEXT NOT NULL REFERENCES destinations (id),
+                flow \(dialect: text) NOT NULL REFERENCES flows (id),
+                destination \(dialect: text) NOT NULL REFERENCES destinations (id),
                 position \(dialect: integer) NOT NULL,
                 PRIMARY KEY (flow, destination)
             )\(dialect: strict)
@@ -54,8 +55,8 @@ extension Migration {
             "CREATE INDEX flow_destinations_by_destination ON flow_destinations (destination, flow)",
             """
             CREATE TABLE destination_secrets (
-                id TEXT NOT NULL PRIMARY KEY,
-                destination TEXT NOT NULL REFERENCES destinations (id),
+                id \(dialect: text) NOT NULL PRIMARY KEY,
+                destination \(dialect: text) NOT NULL REFERENCES destinations (id),
                 sealed \(dialect: dialect.bytes) NOT NULL,
                 created_at \(dialect: integer) NOT NULL,
                 ends_at \(dialect: integer)
@@ -66,28 +67,29 @@ extension Migration {
     }
 
     private static func deliveries(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         return [
             // No references: an event may be dropped by retention before the record of where it went.
             """
             CREATE TABLE deliveries (
                 id \(dialect: integer) PRIMARY KEY,
-                organization TEXT NOT NULL,
-                webhook TEXT NOT NULL,
+                organization \(dialect: text) NOT NULL,
+                webhook \(dialect: text) NOT NULL,
                 event \(dialect: integer) NOT NULL,
-                flow TEXT NOT NULL,
-                destination TEXT NOT NULL,
-                state TEXT NOT NULL,
+                flow \(dialect: text) NOT NULL,
+                destination \(dialect: text) NOT NULL,
+                state \(dialect: text) NOT NULL,
                 is_retry \(dialect: integer) NOT NULL,
                 attempts \(dialect: integer) NOT NULL,
                 due_at \(dialect: integer) NOT NULL,
                 lease_until \(dialect: integer),
-                order_key TEXT,
+                order_key \(dialect: text),
                 is_replay \(dialect: integer) NOT NULL,
                 replay \(dialect: integer),
                 created_at \(dialect: integer) NOT NULL,
                 settled_at \(dialect: integer),
-                reason TEXT
+                reason \(dialect: text)
             )\(dialect: dialect.strict)
             """,
             // Only what is still to be done stands in these, so that they stay small however much was delivered.
@@ -114,11 +116,11 @@ extension Migration {
                 number \(dialect: integer) NOT NULL,
                 started_at \(dialect: integer) NOT NULL,
                 finished_at \(dialect: integer),
-                outcome TEXT,
+                outcome \(dialect: text),
                 status \(dialect: integer),
                 milliseconds \(dialect: integer),
                 answer \(dialect: dialect.bytes),
-                error TEXT,
+                error \(dialect: text),
                 PRIMARY KEY (delivery, number)
             )\(dialect: dialect.strictByKey)
             """,
@@ -126,28 +128,29 @@ extension Migration {
     }
 
     private static func replays(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         return [
             """
             CREATE TABLE replays (
                 id \(dialect: integer) PRIMARY KEY,
-                organization TEXT NOT NULL,
-                webhook TEXT NOT NULL,
+                organization \(dialect: text) NOT NULL,
+                webhook \(dialect: text) NOT NULL,
                 received_from \(dialect: integer),
                 received_to \(dialect: integer),
-                delivery_state TEXT,
-                destination TEXT,
-                flow TEXT,
-                filter TEXT,
+                delivery_state \(dialect: text),
+                destination \(dialect: text),
+                flow \(dialect: text),
+                filter \(dialect: text),
                 rate_per_second \(dialect: integer) NOT NULL,
-                state TEXT NOT NULL,
+                state \(dialect: text) NOT NULL,
                 events_total \(dialect: integer) NOT NULL,
                 events_looked_at \(dialect: integer) NOT NULL,
                 events_sent \(dialect: integer) NOT NULL,
                 last_looked_at \(dialect: integer) NOT NULL,
                 last_to_look_at \(dialect: integer) NOT NULL,
                 created_at \(dialect: integer) NOT NULL,
-                created_by TEXT NOT NULL,
+                created_by \(dialect: text) NOT NULL,
                 ended_at \(dialect: integer)
             )\(dialect: dialect.strict)
             """,

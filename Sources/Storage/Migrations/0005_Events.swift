@@ -22,6 +22,7 @@ extension Migration {
     }
 
     private static func retention(_ dialect: Dialect) -> [SQL] {
+        let text = dialect.text
         let integer = dialect.integer
         return [
             "ALTER TABLE webhooks ADD COLUMN retention_days \(dialect: integer)",
@@ -30,9 +31,9 @@ extension Migration {
             // For each field of the tree, in its order, `first_events` has the event that had it first.
             """
             CREATE TABLE webhook_fields (
-                webhook TEXT NOT NULL PRIMARY KEY REFERENCES webhooks (id),
-                tree TEXT NOT NULL,
-                first_events TEXT NOT NULL,
+                webhook \(dialect: text) NOT NULL PRIMARY KEY REFERENCES webhooks (id),
+                tree \(dialect: text) NOT NULL,
+                first_events \(dialect: text) NOT NULL,
                 learned_events \(dialect: integer) NOT NULL,
                 last_event \(dialect: integer) NOT NULL
             )\(dialect: dialect.strict)

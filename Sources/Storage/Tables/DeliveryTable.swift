@@ -101,7 +101,7 @@ package struct DeliveryTable {
                     SELECT order_key, id, 1 FROM deliveries
                     WHERE destination = \(destination) AND order_key > \(key) AND order_key IS NOT NULL
                         AND state IN ('waiting', 'due', 'running')
-                    ORDER BY order_key, id LIMIT 1)
+                    ORDER BY order_key, id LIMIT 1) AS first
                 UNION ALL
                 SELECT (SELECT next.order_key FROM deliveries AS next
                         WHERE next.destination = \(destination) AND next.order_key > heads.order_key AND next.order_key IS NOT NULL

@@ -1,0 +1,174 @@
+import CPostgres
+import FoundationEssentials
+
+/// One connection of libpq: prepares each statement once, and sends and reads values in binary.
+///
+/// Used by one thread at a time; whoever owns it sees to that.
+final class PostgresLink: @unchecked Sendable {
+    private let handle: OpaquePointer
+    private var prepared: [Prepared: String] = [:]
+    /// Statements are few, but a list of conditions may make many of one.
+    private static let preparedMax = 500
+
+    /// A statement with the types of its values: one that is missing may take the type it had before.
+    private struct Prepared: Hashable {
+        let text: String
+        let types: [Oid]
+    }
+
+    /// Connects as the text says, whose form is libpq's: `postgres://user@host/database?sslmode=verify-full`.
+    ///
+    /// - Throws: ``StorageError/unavailable(_:)``.
+    init(_ conninfo: String) throws(StorageError) {
+        guard let handle = PQconnectdb(conninfo) else { throw .unavailable("out of memory") }
+        self.handle = handle
+        guard PQstatus(handle) == CONNECTION_OK else {
+            // The connection is ours from here on, so whatever is thrown ends it.
+            throw .unavailable(Self.firstLine(PQerrorMessage(handle)))
+        }
+        PQsetNoticeProcessor(handle, { _, _ in }, nil)
+        try command("SET client_encoding = 'UTF8'")
+    }
+
+    deinit { PQfinish(handle) }
+
+    /// Whether it can be used again.
+    var isWhole: Bool { PQstatus(handle) == CONNECTION_OK }
+
+    /// Whether a transaction is open, failed or not.
+    var isInTransaction: Bool {
+        let status = PQtransactionStatus(handle)
+        return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+    }
+
+    /// Runs a command without values and without an answer.
+    func command(_ text: String) throws(StorageError) {
+        let result = PQexec(handle, text)
+        defer { PQclear(result) }
+        try check(result)
+    }
+
+    /// Runs a statement.
+    ///
+    /// - Returns: its rows, and how many it changed.
+    func run(_ sql: SQL) throws(StorageError) -> (rows: [Row], changed: Int) {
+        let name = try prepare(sql)
+        let parameters = sql.values.map(Parameter.init)
+        let result = Parameter.withPointers(parameters) { values, lengths, formats in
+            PQexecPrepared(handle, name, Int32(parameters.count), values, lengths, formats, 1)
+        }
+        defer { PQclear(result) }
+        try check(result)
+        return (try rows(of: result), Int(String(cString: PQcmdTuples(result))) ?? 0)
+    }
+
+    /// Writes rows by binary `COPY`, in which a value has no type of its own but that of its column.
+    func copy(_ bulk: BulkInsert) throws(StorageError) {
+        let names = bulk.columns.map(\.description).joined(separator: ", ")
+        let began = PQexec(handle, "COPY \(bulk.table.description) (\(names)) FROM STDIN (FORMAT binary)")
+        defer { PQclear(began) }
+        guard PQresultStatus(began) == PGRES_COPY_IN else { return try check(began) }
+        let bytes = CopyStream.bytes(of: bulk.rows, columns: bulk.columns.count)
+        let isSent = bytes.withUnsafeBytes { buffer in
+            // libpq takes at most 2 GiB at a time.
+            var rest = buffer[...]
+            while !rest.isEmpty {
+                let part = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 24))
+                guard PQputCopyData(handle, part.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(part.count)) == 1
+                else { return false }
+                rest = rest.dropFirst(part.count)
+            }
+            return true
+        }
+        let isEnded = PQputCopyEnd(handle, isSent ? nil : "the rows could not be sent") == 1
+        guard isSent, isEnded else { throw failure(nil) }
+        var fault: StorageError?
+        while let result = PQgetResult(handle) {
+            defer { PQclear(result) }
+            do throws(StorageError) { try check(result) } catch { fault = fault ?? error }
+        }
+        if let fault { throw fault }
+    }
+
+    private func prepare(_ sql: SQL) throws(StorageError) -> String {
+        let key = Prepared(text: sql.text, types: sql.values.map(\.postgresType))
+        if let name = prepared[key] { return name }
+        if prepared.count >= Self.preparedMax {
+            try command("DEALLOCATE ALL")
+            prepared.removeAll(keepingCapacity: true)
+        }
+        let name = "s\(prepared.count)"
+        let result = PQprepare(handle, name, sql.text, Int32(key.types.count), key.types)
+        defer { PQclear(result) }
+        try check(result)
+        prepared[key] = name
+        return name
+    }
+
+    private func rows(of result: OpaquePointer?) throws(StorageError) -> [Row] {
+        guard PQresultStatus(result) == PGRES_TUPLES_OK else { return [] }
+        let count = PQnfields(result)
+        var columns: [String: Int] = [:]
+        var types: [Oid] = []
+        for column in 0..<count {
+            if let name = PQfname(result, column) {
+                let name = String(cString: name)
+                if columns[name] == nil { columns[name] = Int(column) }
+            }
+            types.append(PQftype(result, column))
+        }
+        var rows: [Row] = []
+        rows.reserveCapacity(Int(PQntuples(result)))
+        for number in 0..<PQntuples(result) {
+            var values: [SQLValue] = []
+            values.reserveCapacity(Int(count))
+            for (column, type) in zip(0..<count, types) {
+                if PQgetisnull(result, number, column) == 1 {
+                    values.append(.null)
+                } else {
+                    let bytes = UnsafeRawBufferPointer(
+                        start: PQgetvalue(result, number, column), count: Int(PQgetlength(result, number, column)))
+                    guard let value = SQLValue(postgres: bytes, type: type) else {
+                        throw .unreadable("a column of type \(type)")
+                    }
+                    values.append(value)
+                }
+            }
+            rows.append(Row(columns: columns, values: values))
+        }
+        return rows
+    }
+
+    private func check(_ result: OpaquePointer?) throws(StorageError) {
+        switch PQresultStatus(result) {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_COPY_IN: return
+        default: throw failure(result)
+        }
+    }
+
+    private func failure(_ result: OpaquePointer?) -> StorageError {
+        let words = Self.firstLine(result.map { PQresultErrorMessage($0) } ?? PQerrorMessage(handle))
+        // PG_DIAG_SQLSTATE is a macro of a character, which does not come through.
+        guard let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))) else { return .unavailable(words) }
+        return StorageError(state: String(cString: state), words)
+    }
+
+    private static func firstLine(_ text: UnsafePointer<CChar>?) -> String {
+        guard let text else { return "no reason given" }
+        return String(String(cString: text).split(separator: "\n").first ?? "no reason given")
+    }
+}
+
+extension StorageError {
+    /// What one of PostgreSQL's codes means to us (its manual, appendix A).
+    init(state: String, _ words: String) {
+        switch state {
+        case "23505": self = .conflict(words)
+        case "53100": self = .full
+        // Connections, resources, an operator's doing; and what was rolled back because others wrote the same.
+        case _ where ["08", "53", "57", "58", "40", "25"].contains(state.prefix(2)): self = .unavailable(words)
+        case _ where state.hasPrefix("XX"): self = .unreadable(words)
+        default: self = .statement("\(words) (\(state))")
+        }
+    }
+}

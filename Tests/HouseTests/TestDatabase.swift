@@ -1,0 +1,18 @@
+import Foundation
+import Storage
+
+/// Which database the tests run on: the embedded one, or a PostgreSQL whose connection string stands in `TEST_POSTGRES`.
+///
+/// There each house has a schema of its own.
+enum TestDatabase {
+    static func make() async throws -> String? {
+        guard let server = ProcessInfo.processInfo.environment["TEST_POSTGRES"] else { return nil }
+        let name = "house_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
+        let engine = try PostgresEngine(conninfo: server)
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            engine.enqueueWrite({ _ = try $0.execute(SQL(stringLiteral: "CREATE SCHEMA \(name)")) }, done: { continuation.resume(with: $0) })
+        }
+        try engine.close()
+        return "\(server)\(server.contains("?") ? "&" : "?")options=-csearch_path%3D\(name)"
+    }
+}
