@@ -37,7 +37,7 @@ extension SQLValue {
     }
 
     /// Reads a value of an answer in binary; `nil` for a type or a size that we do not read.
-    init?(postgres bytes: UnsafeRawBufferPointer, type: Oid) {
+    package init?(postgres bytes: UnsafeRawBufferPointer, type: UInt32) {
         switch type {
         case TypeID.int8, TypeID.int4, TypeID.int2:
             guard let integer = Self.integer(bytes) else { return nil }
@@ -68,7 +68,8 @@ extension SQLValue {
         guard words.count >= 4, words.count == 4 + Int(words[0]), words[2] == 0 || words[2] == 0x4000 else { return nil }
         let weight = Int(Int16(bitPattern: words[1]))
         let digits = words.dropFirst(4)
-        guard digits.count <= weight + 1, weight < 5 else { return digits.isEmpty ? 0 : nil }
+        guard !digits.isEmpty else { return 0 }
+        guard (0..<5).contains(weight), digits.count <= weight + 1 else { return nil }
         var sum: Int64 = 0
         for place in 0...weight {
             let digit = Int64(digits.dropFirst(place).first ?? 0)

@@ -202,7 +202,7 @@ package struct DeliveryTable {
         try deliveries(
             """
             event = \(event) AND id = (SELECT max(later.id) FROM deliveries AS later WHERE later.event = \(event)
-                AND later.flow = deliveries.flow AND +later.destination = deliveries.destination)
+                AND later.flow = deliveries.flow AND later.destination || '' = deliveries.destination)
             """, order: "id", limit: .max)
     }
 
