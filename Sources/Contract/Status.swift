@@ -2,8 +2,10 @@
 public struct StatusView: Codable, Hashable, Sendable {
     public var version: String
     public var startedAt: String
-    /// `sqlite`.
+    /// `sqlite` or `postgres`.
     public var database: String
+    /// How many servers share the database, this one among them.
+    public var servers: Int
     public var ingestUrl: String
     /// Calls that wait for the disk right now.
     public var queuedCalls: Int
@@ -17,12 +19,14 @@ public struct StatusView: Codable, Hashable, Sendable {
     public var sweepHeld: String?
 
     public init(
-        version: String, startedAt: String, database: String, ingestUrl: String, queuedCalls: Int, bytesInFlight: Int,
+        version: String, startedAt: String, database: String, servers: Int, ingestUrl: String, queuedCalls: Int,
+        bytesInFlight: Int,
         diskFreeBytes: Int64?, obstacle: String?, sweepHeld: String?
     ) {
         self.version = version
         self.startedAt = startedAt
         self.database = database
+        self.servers = servers
         self.ingestUrl = ingestUrl
         self.queuedCalls = queuedCalls
         self.bytesInFlight = bytesInFlight

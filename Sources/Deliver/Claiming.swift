@@ -79,10 +79,13 @@ struct Claiming {
     private let roster: DeliveryRoster
     private let table: DeliveryTable
     private let now: Timestamp
+    private let node: ID<Node>?
 
-    init(_ roster: DeliveryRoster, _ transaction: Transaction, at now: Timestamp) {
+    /// - Parameter node: the server that makes the attempts; `nil` if somebody comes for the deliveries.
+    init(_ roster: DeliveryRoster, _ transaction: Transaction, at now: Timestamp, by node: ID<Node>?) {
         self.roster = roster
         self.now = now
+        self.node = node
         table = DeliveryTable(transaction.connection)
     }
 
@@ -96,7 +99,8 @@ struct Claiming {
             _ = try table.update(placed, dueAfter: delivery.attempts)
             return nil
         }
-        guard let running = try? placed.claimed(at: now, lease: lease), try table.update(running, dueAfter: delivery.attempts)
+        guard let running = try? placed.claimed(at: now, lease: lease),
+            try table.update(running, dueAfter: delivery.attempts, claimedBy: node)
         else { return nil }
         let attempt = Attempt(of: running, startedAt: now)
         try table.insert(attempt)

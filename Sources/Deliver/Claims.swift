@@ -89,8 +89,8 @@ package struct Claims: Sendable {
         let look = DueLook(load: load, mayHaveKeys: true, lastKey: key)
         let found = try await store.read { try look.find(at: now, room: room, $0) }
         guard found.count > 0 else { return .nothing(next: found.lastKey) }
-        let claimed = try await store.write { [roster] transaction in
-            let claiming = Claiming(roster, transaction, at: now)
+        let claimed = try await store.write(in: .deliveries) { [roster] transaction in
+            let claiming = Claiming(roster, transaction, at: now, by: nil)
             return try (found.first + found.again).prefix(room).compactMap { try claiming.begin($0, lease: lease) }
         }
         return .claimed(claimed)
@@ -104,7 +104,7 @@ package struct Claims: Sendable {
         milliseconds: Int64?
     ) async throws -> Delivery? {
         let now = clock.now()
-        return try await store.write { [roster, noteDisabled] transaction in
+        return try await store.write(in: .deliveries) { [roster, noteDisabled] transaction in
             let table = DeliveryTable(transaction.connection)
             guard let attempt = try table.attempt(number, of: delivery.id), attempt.outcome == .running else { return nil }
             var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
@@ -134,7 +134,7 @@ package struct Claims: Sendable {
     private func settle(_ finished: [FinishedAttempt]) async throws {
         guard !finished.isEmpty else { return }
         let now = clock.now()
-        try await store.write { [roster, noteDisabled] transaction in
+        try await store.write(in: .deliveries) { [roster, noteDisabled] transaction in
             var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
             for one in finished { try settlement.settle(one) }
         }

@@ -111,6 +111,20 @@ package final class DeliveryRoster: CredentialObserver {
         }
     }
 
+    package func prepareAll(_ connection: any Connection) throws -> @Sendable () -> Void {
+        let all = try DeliveryRoster(loading: connection, bell)
+        return { [self] in
+            state.withLock { state in
+                let now = all.state.withLock { ($0.destinations, $0.flows) }
+                for id in state.flows.keys where now.1[id] == nil { state.replace(id, with: nil) }
+                (state.destinations, state.flows) = now
+                state.revision += 1
+            }
+            bell.ring()
+            changes.ring()
+        }
+    }
+
     package func prepare(
         _ changes: [CredentialChange], _ connection: any Connection
     ) throws -> @Sendable () -> Void {

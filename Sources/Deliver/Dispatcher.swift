@@ -25,6 +25,8 @@ package actor Dispatcher: Service {
     private var turn = DeliveryTurn()
     // Of the roster, when it was last looked at.
     private var revision = 0
+    // Of the servers that live, when it was last looked at.
+    private var livingRevision = 0
     private var isStopping = false
     private let stopSign = StopSign()
 
@@ -39,6 +41,7 @@ package actor Dispatcher: Service {
     private static let drainTime = Duration.seconds(20)
     private static let tidyPause = Duration.seconds(5)
     private static let tidyRounds = 12
+    private static let lookPause = Duration.milliseconds(250)
 
     /// What is known of a destination beside its record.
     fileprivate struct Line {
@@ -74,6 +77,7 @@ package actor Dispatcher: Service {
         await recover()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.keepTidy() }
+            if store.dialect.isShared { group.addTask { await self.listenToOthers() } }
             await withGracefulShutdownHandler {
                 while !stopSign.isUp, !Task.isCancelled {
                     let round = await round()
@@ -102,6 +106,7 @@ package actor Dispatcher: Service {
     private func round() async -> Round {
         let now = clock.now()
         refresh(at: now)
+        await takeOver()
         let settling = Array(finished.prefix(Self.perRound))
         let freed = settling.reduce(into: [:]) { counts, one in counts[one.destination, default: 0] += 1 }
         let looks = isStopping ? [] : openLines(at: now, freed)
@@ -120,11 +125,12 @@ package actor Dispatcher: Service {
                 note(found, plan, at: now)
                 return Round()
             }
-            let (disabled, claims) = try await store.write { [roster, noteDisabled] transaction in
+            let (disabled, claims) = try await store.write(in: .deliveries) {
+                [roster, noteDisabled, node = store.place.node.id] transaction in
                 var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
                 for one in settling { try settlement.settle(one) }
                 try settlement.note(failures)
-                let claiming = Claiming(roster, transaction, at: now)
+                let claiming = Claiming(roster, transaction, at: now, by: node)
                 // The roster hears of what was disabled only after the commit.
                 let open = chosen.filter { !settlement.disabled.contains($0.destination) }
                 return (settlement.disabled, try open.compactMap { try claiming.begin($0, lease: Self.lease) })
@@ -188,6 +194,18 @@ package actor Dispatcher: Service {
         for id in lines.keys { lines[id]?.mayHaveKeys = true }
     }
 
+    // Other destinations may be this server's now. How they fared is what those who sent before wrote down.
+    private func takeOver() async {
+        let current = store.place.revision
+        guard current != livingRevision, let entries = try? await store.read({ try DestinationTable($0).all() }) else { return }
+        livingRevision = current
+        for entry in entries {
+            lines[entry.destination.id]?.forgetFailures()
+            lines[entry.destination.id]?.failures = entry.failures
+            lines[entry.destination.id]?.mayHaveKeys = true
+        }
+    }
+
     /// - Parameter freed: how many places each destination gets back in this round, for its attempts are settled in it.
     private func openLines(at now: Timestamp, _ freed: [ID<Destination>: Int]) -> [DueLook] {
         let running = running - freed.values.reduce(0, +)
@@ -202,7 +220,8 @@ package actor Dispatcher: Service {
         }
         return destinations.compactMap { entry -> DueLook? in
             let destination = entry.destination
-            guard destination.state.isActive, runningOf[destination.organization, default: 0] < Self.runningMax / 2,
+            guard destination.state.isActive, store.place.sends(to: destination.id),
+                runningOf[destination.organization, default: 0] < Self.runningMax / 2,
                 AllKinds.kind(named: destination.kind)?.isPulled == false,
                 var line = lines[destination.id]
             else { return nil }
@@ -302,7 +321,7 @@ package actor Dispatcher: Service {
     // still has it until the lease is over.
     private func recover() async {
         await takeBack { [roster] table in
-            try table.running(leasedBefore: nil, limit: .max).filter { delivery in
+            try table.orphans(limit: 10_000).filter { delivery in
                 let destination = roster.destination(delivery.destination)?.destination
                 return !(destination.flatMap { AllKinds.kind(named: $0.kind)?.isPulled } ?? false)
             }
@@ -315,7 +334,7 @@ package actor Dispatcher: Service {
             while !left.isEmpty {
                 let now = clock.now()
                 let some = Array(left.prefix(Self.perRound))
-                try await store.write { [roster, noteDisabled] transaction in
+                try await store.write(in: .deliveries) { [roster, noteDisabled] transaction in
                     var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
                     for delivery in some { try settlement.reclaim(delivery) }
                 }
@@ -333,8 +352,15 @@ package actor Dispatcher: Service {
         if let due = try? await store.read({ try DeliveryTable($0).waysDue() }) { roster.noteGone(among: due) }
         while !stopSign.isUp, !Task.isCancelled {
             let now = clock.now()
-            await takeBack { try $0.running(leasedBefore: now, limit: 10_000) }
             let current = roster.revision
+            // Once, of all servers; whoever does it next looks at everything.
+            guard store.place.isLeader else {
+                revision = nil
+                await roster.changes.wait(atMost: Self.tidyPause)
+                continue
+            }
+            await takeBack { try $0.running(leasedBefore: now, limit: 10_000) }
+            if store.dialect.isShared { await recover() }
             if current != revision || round.isMultiple(of: Self.tidyRounds) {
                 do {
                     bell.ring(for: try await tidier.run())
@@ -347,6 +373,15 @@ package actor Dispatcher: Service {
             if round.isMultiple(of: Self.tidyRounds) { bell.ring() }
             round += 1
             await roster.changes.wait(atMost: Self.tidyPause)
+        }
+    }
+
+    // What other servers took in, or put off, rings no bell here.
+    private func listenToOthers() async {
+        while !stopSign.isUp, !Task.isCancelled {
+            let now = clock.now()
+            if let due = try? await store.read({ try DeliveryTable($0).destinationsDue(now: now) }) { bell.ring(for: due) }
+            try? await Task.sleep(for: Self.lookPause)
         }
     }
 

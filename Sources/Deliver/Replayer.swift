@@ -37,7 +37,8 @@ package actor Replayer: Service {
     package func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while true {
-                await self.round()
+                // Once, of all servers.
+                if self.store.place.isLeader { await self.round() }
                 try await Task.sleep(for: Self.pause)
             }
         }

@@ -103,6 +103,8 @@ struct Settlement {
 
     private mutating func disable(_ id: ID<Destination>, _ reason: DisabledReason) throws {
         let table = DestinationTable(transaction.connection)
+        // The destination is read and written back.
+        try transaction.steer()
         guard var entry = try table.findAnywhere(id), entry.destination.state.isActive else { return }
         entry.destination.state = entry.destination.state.disabled(at: now, reason: reason)
         try table.update(entry.destination)

@@ -101,7 +101,7 @@ package struct OrderedIDSource: Sendable {
     /// - Parameters:
     ///   - node: which of several servers on one database this is, 0...1023.
     ///   - last: the largest id handed out before, so that a restart after a clock change stays in order.
-    package init(node: Int64 = 0, after last: Int64 = 0) {
+    package init(node: Int64, after last: Int64) {
         self.node = node & 1023
         millisecond = max(0, last) >> Self.lowBits
         sequence = (1 << Self.sequenceBits) - 1
@@ -132,9 +132,11 @@ package struct OrderedIDSource: Sendable {
 package final class OrderedIDs<Subject: Identified>: Sendable {
     private let source: Mutex<OrderedIDSource>
 
-    /// - Parameter last: the largest id handed out before.
-    package init(after last: Int64) {
-        source = Mutex(OrderedIDSource(after: last))
+    /// - Parameters:
+    ///   - node: which of the servers that share the database this is.
+    ///   - last: the largest id handed out before.
+    package init(node: Node, after last: Int64) {
+        source = Mutex(OrderedIDSource(node: node.number, after: last))
     }
 
     package func next(at now: Timestamp) -> OrderedID<Subject> {

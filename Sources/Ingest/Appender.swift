@@ -146,7 +146,7 @@ package final class Appender: Sendable {
         self.logger = logger
         self.heldWeightMax = heldWeightMax
         self.ids = ids
-        heldIDs = Mutex(OrderedIDSource(after: lastHeldID))
+        heldIDs = Mutex(OrderedIDSource(node: store.place.node.number, after: lastHeldID))
         self.reportIDs = reportIDs
         self.roster = roster
         self.deliveryIDs = deliveryIDs
@@ -188,8 +188,9 @@ package final class Appender: Sendable {
         }
         guard isDue else { return }
         let taken = Mutex<Group?>(nil)
-        store.enqueueWrite { [self] transaction in
-            let group = Group(batches: takeGroup(), start: .now())
+        store.enqueueWrite(in: .calls) { [self] transaction in
+            // The same calls again, if the database had the transaction rolled back for the sake of another.
+            let group = taken.withLock { $0 } ?? Group(batches: takeGroup(), start: .now())
             taken.withLock { $0 = group }
             return try keep(group.batches.flatMap { $0.calls }, transaction)
         } done: { [self] result in
@@ -231,10 +232,12 @@ package final class Appender: Sendable {
 
     private func keep(_ calls: [Pending], _ transaction: Transaction) throws -> Kept {
         let connection = transaction.connection
+        try store.requireCurrent(connection)
         let now = clock.now()
         let dedupe = DedupeTable(connection)
         var kept: [(event: Event, body: Data)] = []
         var counts: [ID<Organization>: Int64] = [:]
+        var before: [ID<Organization>: Int64] = [:]
         kept.reserveCapacity(calls.count)
         var keeper = ReportKeeper(transaction, ids: reportIDs, now: now)
         let answers: [IngestAnswer] = try calls.map { pending in
@@ -245,7 +248,7 @@ package final class Appender: Sendable {
                 // Counted as calls are; the quota of the day is asked before, so that a refused report leaves nothing behind.
                 let organization = pending.organization
                 if let dailyQuota = report.admission.dailyQuota {
-                    let used = quota.accepted(in: organization, on: now.day) + counts[organization, default: 0]
+                    let used = try accepted(in: organization, on: now.day, &before, connection) + counts[organization, default: 0]
                     guard used < dailyQuota else { return .refused(.quotaUsedUp) }
                 }
                 let answer = try keeper.keep(report)
@@ -264,7 +267,7 @@ package final class Appender: Sendable {
             }
             // Counted to the call, and in the same transaction, where a quota hangs on it; elsewhere the book catches up.
             if let dailyQuota = admission.dailyQuota {
-                let used = quota.accepted(in: organization, on: now.day) + counts[organization, default: 0]
+                let used = try accepted(in: organization, on: now.day, &before, connection) + counts[organization, default: 0]
                 guard used < dailyQuota else {
                     return try refuseForQuota(call, claimedBy: id, dedupe)
                 }
@@ -282,6 +285,17 @@ package final class Appender: Sendable {
             try UsageTable(connection).add(count, on: now.day, in: organization)
         }
         return Kept(answers: answers, due: Set(deliveries.lazy.filter { $0.state == .due }.map(\.destination)))
+    }
+
+    // Where other servers count as well, the database says how many there were, and they wait until this group is counted.
+    private func accepted(
+        in organization: ID<Organization>, on day: Int64, _ asked: inout [ID<Organization>: Int64], _ connection: any Connection
+    ) throws -> Int64 {
+        guard store.dialect.isShared else { return quota.accepted(in: organization, on: day) }
+        if let known = asked[organization] { return known }
+        let count = try UsageTable(connection).hold(on: day, in: organization)
+        asked[organization] = count
+        return count
     }
 
     private func deliveries(of kept: [(event: Event, body: Data)], _ now: Timestamp) -> [Delivery] {

@@ -26,9 +26,9 @@ package final class Ledger: Sendable {
     private static let singlesMax = 500
     private static let keysMax = 200
 
-    package init(roster: Roster, lastID: Int64) {
+    package init(roster: Roster, node: Node, lastID: Int64) {
         self.roster = roster
-        ids = Mutex(OrderedIDSource(after: lastID))
+        ids = Mutex(OrderedIDSource(node: node.number, after: lastID))
     }
 
     func note(_ refusal: Refusal, webhook: String?, remoteAddress: String, at now: Timestamp) {

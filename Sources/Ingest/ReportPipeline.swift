@@ -149,12 +149,13 @@ package struct ReportIDs: Sendable {
     let resources: OrderedIDs<Resource>
 
     /// - Parameters:
+    ///   - node: which of the servers that share the database this is.
     ///   - lastDeploy: the largest id of a deploy handed out before.
     ///   - lastResource: the largest id of a resource handed out before.
-    package init(lastDeploy: Int64, lastResource: Int64) {
-        receipts = OrderedIDs(after: 0)
-        deploys = OrderedIDs(after: lastDeploy)
-        resources = OrderedIDs(after: lastResource)
+    package init(node: Node, lastDeploy: Int64, lastResource: Int64) {
+        receipts = OrderedIDs(node: node, after: 0)
+        deploys = OrderedIDs(node: node, after: lastDeploy)
+        resources = OrderedIDs(node: node, after: lastResource)
     }
 }
 
@@ -191,6 +192,8 @@ struct ReportKeeper {
 
     /// Keeps one report. Whatever is wrong with it is found before anything is written, for others share the transaction.
     mutating func keep(_ report: PendingReport) throws -> IngestAnswer {
+        // Names of resources are looked for before they are made.
+        try transaction.steer()
         let answer: IngestAnswer
         switch report.content {
         case .hits(let hits): answer = try keep(hits, report)

@@ -161,6 +161,14 @@ package final class Roster: CredentialObserver {
         }
     }
 
+    package func prepareAll(_ connection: any Connection) throws -> @Sendable () -> Void {
+        let all = try Roster(loading: connection)
+        return { [self] in
+            state.withLock { state in state = all.state.withLock { $0 } }
+            counter.add(1, ordering: .releasing)
+        }
+    }
+
     package func prepare(
         _ changes: [CredentialChange], _ connection: any Connection
     ) throws -> @Sendable () -> Void {

@@ -28,7 +28,8 @@ package final class BackupOperations: Sendable {
 
     /// Makes a consistent copy of everything that is committed now. The master keys are not in it.
     ///
-    /// - Throws: ``OperationError/conflict(code:_:)`` `backup_busy` while another one is being made, `no_room`.
+    /// - Throws: ``OperationError/conflict(code:_:)`` `backup_busy` while another one is being made, `no_room`;
+    ///   `backup_elsewhere` if the database is not embedded, and is copied by its own tools.
     package func make(_ actor: Actor) async throws -> Copy {
         // Several at once would each find room that is there but once.
         let isFree = isAtWork.withLock { isAtWork in
@@ -40,6 +41,12 @@ package final class BackupOperations: Sendable {
         }
         defer { isAtWork.withLock { $0 = false } }
         try await desk.act(actor, .manageInstallation) { act in
+            guard act.connection.dialect == .sqlite else {
+                throw OperationError.conflict(
+                    code: "backup_elsewhere",
+                    "The database is PostgreSQL: copy it with its own tools, pg_dump or pg_basebackup, and keep the master keys apart."
+                )
+            }
             try act.record(.backupMake, act.organization.text)
         }
         let file = folder.appendingPathComponent(".backup-\(UUID().uuidString).db")

@@ -44,10 +44,11 @@ package final class Desk: Sendable {
         let (lastDelivery, lastReplay) = try await store.read {
             (try DeliveryTable($0).lastNumber(), try ReplayTable($0).lastNumber())
         }
-        auditIDs = Mutex(OrderedIDSource(after: lastEntry))
-        eventIDs = OrderedIDs(after: lastEvent)
-        deliveryIDs = OrderedIDs(after: lastDelivery)
-        replayIDs = OrderedIDs(after: lastReplay)
+        let node = store.place.node
+        auditIDs = Mutex(OrderedIDSource(node: node.number, after: lastEntry))
+        eventIDs = OrderedIDs(node: node, after: lastEvent)
+        deliveryIDs = OrderedIDs(node: node, after: lastDelivery)
+        replayIDs = OrderedIDs(node: node, after: lastReplay)
     }
 
     /// Does one act: checks the permission, then runs one transaction that also writes the audit entry.
@@ -97,6 +98,18 @@ package final class Desk: Sendable {
     func read<Answer: Sendable>(_ work: @escaping @Sendable (any Connection) throws -> Answer) async throws -> Answer {
         try await reporting { try await store.read(work) }
     }
+
+    /// Before which id no event appears any more: servers that share a database commit in another order than they draw ids.
+    func settledEvents() async throws -> OrderedID<Event> {
+        let longest = try await read { try EventTable($0).longestUnsettled() }
+        let others = store.place.hasOthers ? Self.clocksApart : nil
+        guard longest != nil || others != nil else { return OrderedID(number: .max) }
+        let span = Interval(microseconds: (longest?.microseconds ?? 0) + (others?.microseconds ?? 0))
+        return .first(at: clock.now().adding(span.negated))
+    }
+
+    // By how much the clocks of servers that share a database are apart at most; each goes by the database's.
+    private static let clocksApart = Interval(microseconds: 250_000)
 
     /// The address callers post to.
     func url(of webhook: ID<Webhook>) -> String {

@@ -107,11 +107,13 @@ package struct EventOperations: Sendable {
     private func newer(
         than id: OrderedID<Event>, webhook: String?, limit: Int, _ actor: Actor
     ) async throws -> (events: [Event], last: Int64) {
-        try await desk.look(actor, .readEvents) { connection in
+        // Asked for first, in a look of its own: what is committed after it is newer than it.
+        let end = try await desk.settledEvents()
+        return try await desk.look(actor, .readEvents) { connection in
             let webhook = try webhook.map { try WebhookOperations.find($0, in: actor.organization, connection).id }
             let table = EventTable(connection)
-            let events = try table.list(in: actor.organization, webhook: webhook, newerThan: id, limit: limit)
-            return (events, try table.lastNumber())
+            let events = try table.list(in: actor.organization, webhook: webhook, newerThan: id, before: end, limit: limit)
+            return (events, min(try table.lastNumber(), end.number - 1))
         }
     }
 

@@ -143,6 +143,7 @@ package struct HeldOperations: Sendable {
     private static func release(_ calls: [HeldCall], _ act: Act) throws -> Report {
         var report = Report()
         let table = HeldTable(act.connection)
+        try EventTable(act.connection).noteKeeping()
         for call in calls {
             let id = act.desk.eventIDs.next(at: act.now)
             let isNew = try call.dedupeKey.map {

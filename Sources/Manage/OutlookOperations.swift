@@ -11,7 +11,7 @@ package final class OutlookOperations: Sendable {
     package init(_ desk: Desk) async throws {
         self.desk = desk
         let last = try await desk.read { try WarningTable($0).lastNumber() }
-        ids = Mutex(OrderedIDSource(after: last))
+        ids = Mutex(OrderedIDSource(node: desk.store.place.node.number, after: last))
     }
 
     /// What will stop within that many days, the soonest first.

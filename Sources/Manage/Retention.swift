@@ -10,6 +10,7 @@ package struct Retention: Sendable {
     // One transaction takes at most this much, so that no call waits behind a long deletion.
     private static let eventsPerStep = 200
     private static let bytesPerStep: Int64 = 8 << 20
+    private static let deliveriesPerStep = 2_000
 
     /// - Parameter keepEvents: how long an event is kept whose webhook does not say.
     package init(_ desk: Desk, keepEvents: Interval) {
@@ -28,15 +29,33 @@ package struct Retention: Sendable {
     package func run() async throws -> Report {
         let now = desk.clock.now()
         var report = Report()
-        for webhook in try await desk.read({ try WebhookTable($0).all() }) {
-            let age = webhook.retentionDays.map { Interval.days(Int64($0)) } ?? keepEvents
-            try await drop(of: webhook.id, before: .first(at: now.adding(age.negated)), bytes: nil, &report)
+        let webhooks = try await desk.read { try WebhookTable($0).all() }
+        let ages = webhooks.map { webhook in webhook.retentionDays.map { Interval.days(Int64($0)) } ?? keepEvents }
+        if let longest = ages.max(by: { $0.microseconds < $1.microseconds }) {
+            try await dropParts(before: now.adding(longest.negated))
+        }
+        for (webhook, age) in zip(webhooks, ages) {
+            let end = desk.store.dialect.endOfParts(now.adding(age.negated))
+            try await drop(of: webhook.id, before: .first(at: end), bytes: nil, &report)
             guard let bound = webhook.retentionBytes else { continue }
             let kept = try await desk.read { try EventTable($0).bodyBytes(of: webhook.id) }
             // What comes meanwhile is newer than now, and counts in the next round.
             if kept > bound { try await drop(of: webhook.id, before: OrderedID(number: .max), bytes: kept - bound, &report) }
         }
         return report
+    }
+
+    // Days of which no webhook keeps anything any more go as a whole, once nothing of them is on its way.
+    private func dropParts(before moment: Timestamp) async throws {
+        let parts = try await desk.read { try PartTable($0).list(.events) }
+        for part in parts where part.ids.upperBound <= OrderedID<Event>.first(at: moment).number && !Task.isCancelled {
+            let now = desk.clock.now()
+            while try await desk.write({
+                try DeliveryTable($0.connection).drop(of: part.ids, at: now, limit: Self.deliveriesPerStep)
+            }) > 0 {}
+            try await desk.write { try PartTable($0.connection).drop(part) }
+            desk.bell.ring()
+        }
     }
 
     // - Parameter bytes: how much is to go; all of it where `nil`.

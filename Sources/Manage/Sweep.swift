@@ -11,6 +11,8 @@ package struct Sweep: Sendable {
     private let retention: Retention
     private static let rowsPerStep = 5_000
     private static let heldPerStep = 200
+    // Longer than anybody lets all servers stand still, and short enough that the empty parts do not matter.
+    private static let daysAhead: Int64 = 7
 
     /// - Parameters:
     ///   - keepRefusedCalls: how long the ledger keeps an entry.
@@ -45,7 +47,12 @@ package struct Sweep: Sendable {
     // In small steps, so that no call waits behind a long deletion.
     private func dropOld() async throws {
         let now = desk.clock.now()
-        let refused = OrderedID<RefusedCall>.first(at: now.adding(keepRefusedCalls.negated))
+        try await prepareParts(at: now)
+        let refusedEnd = desk.store.dialect.endOfParts(now.adding(keepRefusedCalls.negated))
+        let refused = OrderedID<RefusedCall>.first(at: refusedEnd)
+        for part in try await desk.read({ try PartTable($0).list(.refusedCalls) }) where part.ids.upperBound <= refused.number {
+            try await desk.write { try PartTable($0.connection).drop(part) }
+        }
         try await inSteps(of: Self.rowsPerStep) { try CallTable($0.connection).drop(before: refused, limit: $1) }
         let held = OrderedID<HeldCall>.first(at: now.adding(keepHeldCalls.negated))
         try await inSteps(of: Self.heldPerStep) { try HeldTable($0.connection).drop(before: held, limit: $1) }
@@ -89,6 +96,13 @@ package struct Sweep: Sendable {
             try WarningTable(transaction.connection).drop(before: .first(at: now.adding(.days(-365))))
             try ReplayTable(transaction.connection).drop(before: .first(at: now.adding(.days(-365))))
         }
+    }
+
+    /// Makes sure that the next days have parts for what comes in. Sweeps do it; a server that starts does it before the first call.
+    package func prepareParts(at now: Timestamp) async throws {
+        try await desk.write { try PartTable($0.connection).prepare(now.day...(now.day + Self.daysAhead)) }
+        let known = now.adding(.days(-1))
+        try await inSteps(of: Self.rowsPerStep) { try ChangeTable($0.connection).drop(before: known, limit: $1) }
     }
 
     private func inSteps(

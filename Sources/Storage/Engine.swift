@@ -2,12 +2,13 @@
 package protocol Engine: Sendable {
     var dialect: Dialect { get }
 
-    /// Queues work as one transaction on the only writer.
+    /// Queues work as one transaction.
     ///
-    /// Work that is queued runs in order, one transaction at a time. `done` is called once, on the writer's thread: after the
-    /// commit is on disk, or after everything was rolled back. Nothing else is written before `done` returns.
+    /// Work that is queued in one lane runs in order, one transaction at a time. `done` is called once, on the lane's thread: after the
+    /// commit is on disk, or after everything was rolled back. Nothing else is written in the lane before `done` returns. Where others
+    /// write as well, work may run a second time after it was rolled back for their sake.
     func enqueueWrite<Answer>(
-        _ work: @escaping @Sendable (any Connection) throws -> Answer,
+        _ lane: Lane, _ work: @escaping @Sendable (any Connection) throws -> Answer,
         done: @escaping @Sendable (Result<Answer, any Error>) -> Void)
 
     /// Runs work that only reads, on one consistent snapshot.
@@ -20,8 +21,21 @@ package protocol Engine: Sendable {
     /// - Throws: ``StorageError/unreadable(_:)`` if the copy is not sound.
     func backUp(to file: String) async throws
 
+    /// Has a function called, now and then in vain, when another server has changed credentials; never, if no other can.
+    func onChange(_ tell: @escaping @Sendable () -> Void)
+
     /// Closes all connections; waits for the writer.
     func close() throws
+}
+
+/// In which order transactions run. An embedded database has one lane for all.
+package enum Lane: Hashable, Sendable, CaseIterable {
+    /// What reads before it writes: one transaction at a time, over all servers that share the database.
+    case steering
+    /// Calls that came in. They run beside everything else, and so must not write what they read before.
+    case calls
+    /// Deliveries, each of which is fenced by the number of its attempt. They run beside everything else.
+    case deliveries
 }
 
 /// One connection inside a transaction. Used on the thread it is handed to, and not after.

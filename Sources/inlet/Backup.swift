@@ -26,7 +26,7 @@ enum Backup {
     /// - Throws: ``SettingsError`` if the folder holds a database or the file is none; ``Installation/Failure/wrongKey`` if the
     ///   master keys are not those it was made with.
     static func restore(from file: URL, to settings: Settings) async throws -> Report {
-        guard !House.hasStore(in: settings.data) else {
+        guard !SQLiteEngine.isPresent(in: settings.data) else {
             throw SettingsError(
                 description: "\(settings.data.path) holds a database already. Name an empty folder, or move that one away.")
         }
@@ -44,7 +44,7 @@ enum Backup {
         let report = try await checked(settings, in: draft, keyRing)
         try FileManager.default.setAttributes(
             [.posixPermissions: 0o600], ofItemAtPath: draft.appendingPathComponent(name).path)
-        guard !House.hasStore(in: settings.data),
+        guard !SQLiteEngine.isPresent(in: settings.data),
             rename(draft.appendingPathComponent(name).path, settings.data.appendingPathComponent(name).path) == 0
         else { throw SettingsError(description: "\(settings.data.path) does not take the database.") }
         return report
@@ -64,10 +64,10 @@ enum Backup {
                     try TokenTable(connection).allForIngest().count
                 )
             }
-            try store.close()
+            try await store.close()
             return Report(data: data.path, organizations: counts.0, webhooks: counts.1, tokens: counts.2)
         } catch {
-            try? store.close()
+            try? await store.close()
             throw error
         }
     }

@@ -41,7 +41,9 @@ package enum Setting: String, CaseIterable, Sendable {
 
     var kind: Kind {
         switch self {
-        case .data, .database, .ingest, .admin, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow, .masterKeyFile: .text
+        case .data, .database, .ingest, .admin, .ingestURL, .adminURL, .notificationURL, .trustedProxies, .egressAllow,
+            .masterKeyFile:
+            .text
         case .ingestThreads: .number(1...64)
         case .bodyBytesMax: .number(1...(1 << 30))
         case .bytesInFlightMax: .number((1 << 20)...(1 << 40))
@@ -122,6 +124,8 @@ package struct SettingsError: Error, Hashable, CustomStringConvertible {
 /// The settings of one server, read and checked.
 package struct Settings: Sendable {
     package var data: URL
+    /// Whether servers that share a database take the time from it; not where a test moves the clock.
+    package var isOnDatabaseTime = true
     /// The connection string of PostgreSQL; `nil` for the embedded database.
     package var database: String?
     package var ingest: SocketAddressText

@@ -37,10 +37,11 @@ package struct House: Sendable {
     private let ownCall: OwnCall
     private let logger: Logger
     private let clock: any WallClock
+    private let machineClock: any WallClock
 
-    /// Whether there is a database in that folder.
-    package static func hasStore(in folder: URL) -> Bool {
-        SQLiteEngine.isPresent(in: folder)
+    /// Whether there is a database already; one that is not embedded is somebody else's to make.
+    package static func hasStore(_ settings: Settings) -> Bool {
+        settings.database != nil || SQLiteEngine.isPresent(in: settings.data)
     }
 
     /// Opens the store of a data folder.
@@ -67,9 +68,13 @@ package struct House: Sendable {
     ///
     /// - Throws: ``Installation/Failure`` if nothing is installed in it, or the key is another one.
     package init(
-        settings: Settings, store: Store, keyRing: KeyRing, clock: any WallClock, logger: Logger
+        settings: Settings, store: Store, keyRing: KeyRing, clock machineClock: any WallClock, logger: Logger
     ) async throws {
         try await Installation.check(store, keyRing)
+        self.machineClock = machineClock
+        let clock: any WallClock =
+            settings.isOnDatabaseTime && store.dialect.isShared
+            ? SharedClock(machine: machineClock, place: store.place) : machineClock
         self.settings = settings
         self.store = store
         self.logger = logger
@@ -93,13 +98,13 @@ package struct House: Sendable {
         }
         let reportIDs = try await store.read { connection in
             ReportIDs(
-                lastDeploy: try DeployTable(connection).lastNumber(),
+                node: store.place.node, lastDeploy: try DeployTable(connection).lastNumber(),
                 lastResource: try ResourceTable(connection).lastNumber())
         }
         let roster = try await Roster.open(store)
         let activity = ActivityBook()
         let quota = QuotaBook(day: today, counts: usage)
-        let ledger = Ledger(roster: roster, lastID: lastCall)
+        let ledger = Ledger(roster: roster, node: store.place.node, lastID: lastCall)
         load = IngestLoad(
             bytesInFlightMax: settings.bytesInFlightMax, freeBytesMin: Int64(settings.freeBytesMin),
             folder: settings.data)
@@ -124,9 +129,10 @@ package struct House: Sendable {
         sweep = Sweep(
             desk, outlook: outlook, keepRefusedCalls: .days(Int64(settings.refusedCallsDays)), keepHeldCalls: keepHeld,
             retention: retention)
-        sweeper = Sweeper(sweep: sweep, clock: clock, logger: logger)
+        try await sweep.prepareParts(at: clock.now())
+        sweeper = Sweeper(sweep: sweep, place: store.place, clock: clock, logger: logger)
         egress = Egress(allowed: settings.egressAllow, version: inletVersion)
-        notifier = Notifier(outlook, url: settings.notificationURL, egress: egress, logger: logger)
+        notifier = Notifier(outlook, place: store.place, url: settings.notificationURL, egress: egress, logger: logger)
         let deliveryRoster = try await DeliveryRoster.open(store, bell: desk.bell)
         let noteDisabled: DisableNote = { [desk] destination, transaction, now in
             try DestinationOperations.noteDisabled(destination, desk, outlook, transaction, at: now)
@@ -169,7 +175,8 @@ package struct House: Sendable {
                 onIngestBound(port)
             })
         return [
-            housekeeper, sweeper, notifier, Learning(learner: fieldLearner, logger: logger), dispatcher, replayer,
+            PlaceKeeper(store: store, clock: machineClock, logger: logger), housekeeper, sweeper, notifier,
+            Learning(learner: fieldLearner, place: store.place, logger: logger), dispatcher, replayer,
             Listener(setting: .admin, address: settings.admin) { try await admin.run() },
             Listener(setting: .ingest, address: settings.ingest) { try await door.run() },
         ]
@@ -181,7 +188,7 @@ package struct House: Sendable {
         await housekeeper.flush()
         await egress.close()
         do {
-            try store.close()
+            try await store.close()
         } catch {
             logger.error("the store did not close", metadata: ["error": "\(error)"])
         }
@@ -196,7 +203,8 @@ package struct House: Sendable {
     ) -> @Sendable () -> StatusView {
         {
             StatusView(
-                version: inletVersion, startedAt: start.text, database: "sqlite", ingestUrl: desk.ingestURL,
+                version: inletVersion, startedAt: start.text, database: desk.store.dialect.rawValue,
+                servers: desk.store.place.servers, ingestUrl: desk.ingestURL,
                 queuedCalls: appender.callsQueued, bytesInFlight: load.bytesNow,
                 diskFreeBytes: DiskSpace.free(at: settings.data), obstacle: load.obstacle?.cause,
                 sweepHeld: sweeper.held)
@@ -229,12 +237,14 @@ private struct Listener: Service {
 /// Has the fields of new bodies learned every few seconds.
 private struct Learning: Service {
     let learner: FieldLearner
+    let place: Place
     let logger: Logger
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while true {
                 try await Task.sleep(for: .seconds(5))
+                guard place.isLeader else { continue }
                 do {
                     try await learner.round()
                 } catch {
@@ -248,13 +258,15 @@ private struct Learning: Service {
 /// Runs the sweep once an hour.
 private final class Sweeper: Service {
     private let sweep: Sweep
+    private let place: Place
     private let clock: any WallClock
     private let logger: Logger
     private let reason = Mutex<SweepGuard.Reason?>(nil)
     private let swept = Atomic(false)
 
-    init(sweep: Sweep, clock: any WallClock, logger: Logger) {
+    init(sweep: Sweep, place: Place, clock: any WallClock, logger: Logger) {
         self.sweep = sweep
+        self.place = place
         self.clock = clock
         self.logger = logger
     }
@@ -272,7 +284,8 @@ private final class Sweeper: Service {
             while true {
                 let nextWall = clock.now()
                 let nextSteady = SuspendingClock.now
-                await round(nextWall.since(wall), steady.duration(to: nextSteady))
+                // Once, of all servers.
+                if place.isLeader { await round(nextWall.since(wall), steady.duration(to: nextSteady)) }
                 swept.store(true, ordering: .releasing)
                 (wall, steady) = (nextWall, nextSteady)
                 try await Task.sleep(for: .seconds(3600))

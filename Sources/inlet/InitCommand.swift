@@ -19,6 +19,9 @@ struct InitCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp(Setting.data.meaning, valueName: "folder"))
     var data: String?
 
+    @Option(help: ArgumentHelp(Setting.database.meaning, valueName: "url"))
+    var database: String?
+
     @Option(help: ArgumentHelp("Address that the ingest listener will have.", valueName: "host:port"))
     var ingest: String?
 
@@ -41,13 +44,13 @@ struct InitCommand: AsyncParsableCommand {
         try await Failures.shown {
             let settings = try await Settings(
                 flags: [
-                    .data: data, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl, .adminURL: adminUrl,
+                    .data: data, .database: database, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl, .adminURL: adminUrl,
                     .masterKeyFile: masterKeyFile,
                 ].compactMapValues { $0 },
                 environment: ProcessInfo.processInfo.environment, file: nil)
             let store = try await House.openStore(settings, clock: SystemClock(), progress: { _ in })
             let first = try await FirstStep.make(in: store, settings)
-            try store.close()
+            try await store.close()
             let profile = first.writeProfile(settings)
             if json {
                 try Output.json(first.printed)

@@ -8,6 +8,7 @@ import Manage
 import NIOCore
 import NIOHTTP1
 import ServiceLifecycle
+import Storage
 
 /// Posts warnings of what will stop (N4) to the address of the organization, or else to the one that whoever runs the server has set.
 ///
@@ -15,6 +16,7 @@ import ServiceLifecycle
 /// carries its id.
 package struct Notifier: Service {
     private let outlook: OutlookOperations
+    private let place: Place
     private let url: String?
     private let egress: Egress
     private let logger: Logger
@@ -25,8 +27,9 @@ package struct Notifier: Service {
     /// - Parameters:
     ///   - url: where to, for organizations without an address of their own; `nil` posts nothing.
     ///   - egress: what stands between organizations' own addresses and the network the server is in.
-    init(_ outlook: OutlookOperations, url: String?, egress: Egress, logger: Logger) {
+    init(_ outlook: OutlookOperations, place: Place, url: String?, egress: Egress, logger: Logger) {
         self.outlook = outlook
+        self.place = place
         self.url = url
         self.egress = egress
         self.logger = logger
@@ -35,7 +38,8 @@ package struct Notifier: Service {
     package func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while true {
-                await deliver()
+                // Once, of all servers.
+                if place.isLeader { await deliver() }
                 try await Task.sleep(for: Self.pause)
             }
         }

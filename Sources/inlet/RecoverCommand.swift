@@ -15,6 +15,7 @@ struct RecoverCommand: AsyncParsableCommand {
             """)
 
     @Option(help: ArgumentHelp(Setting.data.meaning, valueName: "folder")) var data: String?
+    @Option(help: ArgumentHelp(Setting.database.meaning, valueName: "url")) var database: String?
     @Option(help: ArgumentHelp(Setting.masterKeyFile.meaning, valueName: "file")) var masterKeyFile: String?
     @Option(help: ArgumentHelp(Setting.adminURL.meaning, valueName: "url")) var adminUrl: String?
     @Flag(help: "Print one JSON object.") var json = false
@@ -29,16 +30,18 @@ struct RecoverCommand: AsyncParsableCommand {
     func run() async throws {
         try await Failures.shown {
             let settings = try await Settings(
-                flags: [.data: data, .masterKeyFile: masterKeyFile, .adminURL: adminUrl].compactMapValues { $0 },
+                flags: [.data: data, .database: database, .masterKeyFile: masterKeyFile, .adminURL: adminUrl].compactMapValues {
+                    $0
+                },
                 environment: ProcessInfo.processInfo.environment, file: nil)
-            guard House.hasStore(in: settings.data) else { throw Installation.Failure.missing }
+            guard House.hasStore(settings) else { throw Installation.Failure.missing }
             let store = try await House.openStore(settings, clock: SystemClock(), progress: { _ in })
             do {
                 let recovered = try await recover(store, settings)
-                try store.close()
+                try await store.close()
                 try show(recovered)
             } catch {
-                try? store.close()
+                try? await store.close()
                 throw error
             }
         }

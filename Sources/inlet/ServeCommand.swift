@@ -21,6 +21,7 @@ struct ServeCommand: AsyncParsableCommand {
             """)
 
     @Option(help: help(.data, "folder")) var data: String?
+    @Option(help: help(.database, "url")) var database: String?
     @Option(help: help(.ingest, "host:port")) var ingest: String?
     @Option(help: help(.admin, "host:port")) var admin: String?
     @Option(help: help(.ingestURL, "url")) var ingestUrl: String?
@@ -56,7 +57,7 @@ struct ServeCommand: AsyncParsableCommand {
             OpenFiles.raiseBound(for: &settings, logger)
             let clock = SystemClock()
             // Looked for before anything is opened, so that a mistyped folder is not made.
-            guard quickstart || House.hasStore(in: settings.data) else { throw Installation.Failure.missing }
+            guard quickstart || House.hasStore(settings) else { throw Installation.Failure.missing }
             let store = try await House.openStore(settings, clock: clock) { step in
                 logger.notice("the database is brought up to date", metadata: ["step": "\(step)"])
             }
@@ -69,7 +70,7 @@ struct ServeCommand: AsyncParsableCommand {
                     settings: settings, store: store, keyRing: keyRing, clock: clock, logger: logger)
                 try await serve(house, welcome, logger)
             } catch {
-                try? store.close()
+                try? await store.close()
                 throw error
             }
         }
@@ -97,7 +98,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     private var flags: [Setting: String] {
         [
-            .data: data, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl, .masterKeyFile: masterKeyFile,
+            .data: data, .database: database, .ingest: ingest, .admin: admin, .ingestURL: ingestUrl,
+            .masterKeyFile: masterKeyFile,
             .ingestThreads: ingestThreads, .bodyBytesMax: bodyBytesMax, .bytesInFlightMax: bytesInFlightMax,
             .callsQueuedMax: callsQueuedMax, .connectionsMax: connectionsMax, .freeBytesMin: freeBytesMin,
             .eventsDays: eventsDays, .refusedCallsDays: refusedCallsDays, .heldCallsDays: heldCallsDays,

@@ -14,6 +14,7 @@ struct StatusCommand: AsyncParsableCommand {
             if options.json { return try Output.json(status) }
             try Output.fields([
                 ("version", status.version), ("started", status.startedAt), ("database", status.database),
+                ("servers", "\(status.servers)"),
                 ("ingest", status.ingestUrl), ("queued calls", "\(status.queuedCalls)"),
                 ("bytes in flight", "\(status.bytesInFlight)"),
                 ("free on disk", status.diskFreeBytes.map { "\($0) bytes" }),

@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func `Ordered ids ascend also when the clock is set back, and their texts sort alike`() {
-        var source = OrderedIDSource()
+        var source = OrderedIDSource(node: 0, after: 0)
         var ids: [OrderedID<Event>] = []
 
         for second: Int64 in [1_800_000_000, 1_700_000_000, 1_700_000_001, 1_900_000_000] {
@@ -26,18 +26,18 @@ import Testing
     }
 
     @Test func `A source goes on after the last id there is, though the clock stands before it`() {
-        var before = OrderedIDSource()
+        var before = OrderedIDSource(node: 0, after: 0)
         let last: OrderedID<Event> = before.next(at: Timestamp(seconds: 2_000_000_000))
 
-        var after = OrderedIDSource(after: last.number)
+        var after = OrderedIDSource(node: 0, after: last.number)
         let next: OrderedID<Event> = after.next(at: Timestamp(seconds: 1_000_000_000))
 
         #expect(next > last)
     }
 
     @Test func `Two nodes never make the same id in the same millisecond`() {
-        var one = OrderedIDSource(node: 1)
-        var two = OrderedIDSource(node: 2)
+        var one = OrderedIDSource(node: 1, after: 0)
+        var two = OrderedIDSource(node: 2, after: 0)
         let now = Timestamp(seconds: 1_800_000_000)
 
         let ids = (0..<2000).flatMap { _ -> [OrderedID<Event>] in [one.next(at: now), two.next(at: now)] }
@@ -60,7 +60,7 @@ import Testing
 
     @Test func `The first id of a moment stands before all ids made then and after all made earlier`() {
         let moment = Timestamp(seconds: 1_800_000_000)
-        var source = OrderedIDSource()
+        var source = OrderedIDSource(node: 0, after: 0)
         let earlier: OrderedID<Event> = source.next(at: moment.adding(.milliseconds(-1)))
         let then: OrderedID<Event> = source.next(at: moment)
 

@@ -17,6 +17,8 @@ import Testing
             var seen = try await ActsOfAll(house).run()
             // Done on the machine alone, while no server runs.
             seen.insert(.installationRecover)
+            // Another database is copied by its own tools.
+            if !TestDatabase.isEmbedded { seen.insert(.backupMake) }
 
             #expect(seen == Set(AuditEntry.Action.allCases))
             #expect(try await house.client().verifyAudit().isIntact)
@@ -61,12 +63,7 @@ import Testing
             let token = try await house.client().createToken(NewToken(kind: "api", name: "t"))
             let secret = try #require(token.secret)
             let before = try await entries(house).count
-            _ = try await house.house.store.write { transaction in
-                try transaction.connection.execute(
-                    """
-                    CREATE TRIGGER full BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'no entry today'); END
-                    """)
-            }
+            try await house.shutAuditLog()
 
             #expect(try await house.api(.POST, "tokens/\(token.id)/deactivate").status == 500)
             #expect(try await house.api(.POST, "webhooks", #"{"name":"w"}"#).status == 500)
@@ -74,7 +71,7 @@ import Testing
             #expect(try await house.call(bearer: secret).status == 202)
             #expect(try await house.client().token(token.id).state == "active")
             #expect(try await house.client().webhooks().items.count == 1)
-            _ = try await house.house.store.write { try $0.connection.execute("DROP TRIGGER full") }
+            try await house.openAuditLog()
             #expect(try await house.client().deactivateToken(token.id).state == "inactive")
             #expect(try await entries(house).count == before + 1)
             #expect(try await house.client().verifyAudit().isIntact)
@@ -520,8 +517,7 @@ private struct ActsOfAll {
             (.accountSweepConfirm, { try await post("accounts/sweep") }),
             (.heldRelease, { try await post("held/release", #"{"all":true}"#) }),
             (.auditKeyRead, { _ = try await house.client().auditKey() }),
-            (.backupMake, { try await post("backup") }),
-        ]
+        ] + (TestDatabase.isEmbedded ? [(.backupMake, { try await post("backup") })] : [])
     }
 
     private var accounts: [Act] {

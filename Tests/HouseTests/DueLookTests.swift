@@ -31,7 +31,7 @@ import Testing
         let store = try await Store(engine: SQLiteEngine(folder: folder), clock: MovedClock(now))
         try await store.write { try DeliveryTable($0.connection).insert(deliveries) }
         try await body(store)
-        try store.close()
+        try await store.close()
     }
 
     @Test(arguments: 0..<25)

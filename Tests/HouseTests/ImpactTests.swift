@@ -277,7 +277,7 @@ import Testing
     @Test func `N2 refused calls are dropped after their days, and their count stays as long as it is shown`() async throws {
         try await TestHouse.open([.refusedCallsDays: "3"]) { house async throws in
             _ = try await house.call()
-            house.clock.advance(by: .days(3).adding(.milliseconds(1)))
+            house.clock.advance(by: .days(3).adding(.milliseconds(1)).adding(TestDatabase.daysLate))
 
             try await house.sweep()
 

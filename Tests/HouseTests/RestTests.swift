@@ -237,7 +237,7 @@ import Testing
         try await TestHouse.open { house async throws in
             let status = try await house.client().status()
 
-            #expect(status.database == "sqlite" && status.obstacle == nil)
+            #expect(status.database == (TestDatabase.isEmbedded ? "sqlite" : "postgres") && status.obstacle == nil)
             #expect(try await house.api(.GET, "../../health/ready", token: "none").status != 401)
         }
     }

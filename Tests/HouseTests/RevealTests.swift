@@ -151,12 +151,7 @@ import Testing
             let made = try await house.hitsCredential()
             let shop = try await house.deployToken()
             let scopeless = try await house.scopelessToken()
-            _ = try await house.house.store.write { transaction in
-                try transaction.connection.execute(
-                    """
-                    CREATE TRIGGER full BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'no entry today'); END
-                    """)
-            }
+            try await house.shutAuditLog()
 
             for (path, secret) in [
                 ("credentials/Hits/reveal", made.secret), ("applications/shop/token/reveal", shop.secret),
@@ -166,7 +161,7 @@ import Testing
                 #expect(try await house.api(.POST, path, "{}", token: scopeless).status == 500)
             }
 
-            _ = try await house.house.store.write { try $0.connection.execute("DROP TRIGGER full") }
+            try await house.openAuditLog()
             #expect(try await house.client().revealCredential("Hits").secret == made.secret)
         }
     }

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import Storage
 
@@ -5,12 +6,22 @@ import Storage
 ///
 /// There each house has a schema of its own.
 enum TestDatabase {
+    private static let server = ProcessInfo.processInfo.environment["TEST_POSTGRES"]
+
+    /// Whether it is the embedded one, for tests about its file.
+    static let isEmbedded = server == nil
+
+    /// How much later than its time the last of what is old is gone: where tables are kept in parts, a day goes as a whole.
+    static let daysLate: Interval = isEmbedded ? .days(0) : .days(1)
+
     static func make() async throws -> String? {
-        guard let server = ProcessInfo.processInfo.environment["TEST_POSTGRES"] else { return nil }
+        guard let server else { return nil }
         let name = "house_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
         let engine = try PostgresEngine(conninfo: server)
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            engine.enqueueWrite({ _ = try $0.execute(SQL(stringLiteral: "CREATE SCHEMA \(name)")) }, done: { continuation.resume(with: $0) })
+            engine.enqueueWrite(
+                .steering, { _ = try $0.execute(SQL(stringLiteral: "CREATE SCHEMA \(name)")) },
+                done: { continuation.resume(with: $0) })
         }
         try engine.close()
         return "\(server)\(server.contains("?") ? "&" : "?")options=-csearch_path%3D\(name)"

@@ -60,9 +60,28 @@ final class TestHouse: Sendable {
             do {
                 try await live(settings, store, keyRing, before.made, before.clock, body: second)
             } catch {
-                try? store.close()
+                try? await store.close()
                 throw error
             }
+        }
+    }
+
+    /// Runs several houses on one database, each with a folder and ports of its own, and stops them in the other order.
+    static func openSeveral(
+        _ count: Int = 2, _ flags: [Setting: String] = [:], body: ([TestHouse]) async throws -> Void
+    ) async throws {
+        try await inFolder(flags) { settings in
+            _ = try await opened(settings) { first in try await more(count - 1, beside: [first], settings, body: body) }
+        }
+    }
+
+    private static func more(
+        _ count: Int, beside houses: [TestHouse], _ settings: Settings, body: ([TestHouse]) async throws -> Void
+    ) async throws {
+        guard count > 0, let first = houses.first else { return try await body(houses) }
+        let store = try await House.openStore(settings, clock: first.clock, progress: { _ in })
+        try await live(settings, store, first.house.desk.keys.ring, first.made, first.clock) { next in
+            try await more(count - 1, beside: houses + [next], settings, body: body)
         }
     }
 
@@ -80,6 +99,7 @@ final class TestHouse: Sendable {
         try await turnstile.pass {
             var settings = settings
             settings.database = try await TestDatabase.make()
+            settings.isOnDatabaseTime = false
             try await body(settings)
         }
     }
@@ -135,7 +155,7 @@ final class TestHouse: Sendable {
         }
         do {
             // A test that moves the clock would otherwise race with the sweep of the start.
-            while !house.hasSwept { try await Task.sleep(for: .milliseconds(5)) }
+            while house.store.place.isLeader, !house.hasSwept { try await Task.sleep(for: .milliseconds(5)) }
             try await body(found["ingest"] ?? 0, found["admin"] ?? 0)
         } catch {
             await group.triggerGracefulShutdown()
@@ -279,6 +299,31 @@ final class TestHouse: Sendable {
         await house.housekeeper.flush()
         clock.advance(by: .days(days))
         return try await AccountOperations(house.desk).sweep(wallElapsed: .days(days), steadyElapsed: .days(days))
+    }
+
+    /// Lets nobody write into the audit log.
+    func shutAuditLog() async throws {
+        try await run(
+            TestDatabase.isEmbedded
+                ? ["CREATE TRIGGER shut BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'no entry today'); END"]
+                : [
+                    """
+                    CREATE FUNCTION shut() RETURNS TRIGGER AS
+                        'BEGIN RAISE EXCEPTION ''no entry today''; END' LANGUAGE plpgsql
+                    """,
+                    "CREATE TRIGGER shut BEFORE INSERT ON audit_entries FOR EACH ROW EXECUTE FUNCTION shut()",
+                ])
+    }
+
+    func openAuditLog() async throws {
+        try await run(
+            TestDatabase.isEmbedded ? ["DROP TRIGGER shut"] : ["DROP TRIGGER shut ON audit_entries", "DROP FUNCTION shut"])
+    }
+
+    private func run(_ statements: [SQL]) async throws {
+        try await house.store.write { transaction in
+            for statement in statements { try transaction.connection.execute(statement) }
+        }
     }
 
     /// Makes another member of the organization, with a management token of its own.

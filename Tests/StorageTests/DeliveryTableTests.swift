@@ -72,7 +72,7 @@ import Testing
             case .dueAgain: _ = try table.due(of: destination, isRetry: true, now: now, limit: 4)
             case .heads: _ = try table.heads(of: destination, behind: "", limit: 256)
             case .nextDue: _ = try table.nextDue(of: destination)
-            case .running: _ = try table.running(leasedBefore: nil, limit: 256)
+            case .running: _ = try table.orphans(limit: 256)
             case .late: _ = try table.running(leasedBefore: now, limit: 1)
             case .waiting: _ = try table.waiting(on: DeliveryTable.Way(flow: flow, destination: destination), limit: 500)
             case .waysWaiting: _ = try table.waysWaiting()

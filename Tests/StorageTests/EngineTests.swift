@@ -31,7 +31,7 @@ import Testing
         try await withStore { store, _, folder in
             #expect(throws: StorageError.self) { try SQLiteEngine(folder: folder) }
 
-            try store.close()
+            try await store.close()
 
             let second = try SQLiteEngine(folder: folder)
             try second.close()
@@ -100,6 +100,8 @@ import Testing
             guard mayPrepare else { throw StorageError.unavailable("on purpose") }
             return { [self] in seen.withLock { $0 += changes } }
         }
+
+        func prepareAll(_ connection: any Connection) -> @Sendable () -> Void { {} }
     }
 
     @Test func `Observers know of a change before its writer has its answer`() async throws {
@@ -299,7 +301,10 @@ import Testing
                 return (
                     try table.list(in: organization, webhook: nil, before: nil, limit: 3).map(\.id.number),
                     try table.list(in: organization, webhook: webhook, before: OrderedID(number: 8), limit: 3).map(\.id.number),
-                    try table.list(in: organization, webhook: webhook, newerThan: OrderedID(number: 4), limit: 9).map(\.id.number)
+                    try table.list(
+                        in: organization, webhook: webhook, newerThan: OrderedID(number: 4), before: OrderedID(number: .max),
+                        limit: 9
+                    ).map(\.id.number)
                 )
             }
 

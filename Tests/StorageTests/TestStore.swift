@@ -11,7 +11,7 @@ func withStore(
     let engine = try SQLiteEngine(folder: folder)
     let store = try await Store(engine: engine, clock: FixedClock())
     try await body(store, engine, folder)
-    try store.close()
+    try await store.close()
 }
 
 struct FixedClock: WallClock {

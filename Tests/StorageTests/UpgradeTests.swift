@@ -39,7 +39,7 @@ import Testing
         #expect(webhooks.allSatisfy { $0.retentionDays == nil && $0.retentionBytes == nil && !$0.echoesBody })
         #expect(actions.map(\.link.sequence) == [1, 2])
         #expect(actions.last?.link.previous == actions.first?.link.hash)
-        try store.close()
+        try await store.close()
     }
 }
 
@@ -53,7 +53,7 @@ private struct OldInstallation: Sendable {
 
     func write(_ engine: any Engine) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            engine.enqueueWrite { connection in
+            engine.enqueueWrite(.steering) { connection in
                 for statement in statements { try connection.execute(statement) }
             } done: {
                 continuation.resume(with: $0)

@@ -102,7 +102,7 @@ extension Migration {
                 body_bytes \(dialect: integer) NOT NULL,
                 body_sha256 \(dialect: bytes) NOT NULL,
                 body \(dialect: bytes) NOT NULL
-            )\(dialect: strict)
+            )\(dialect: dialect.strictByTime)
             """,
             "CREATE INDEX events_by_webhook ON events (webhook, id)",
             """
@@ -136,7 +136,7 @@ extension Migration {
                 remote_address \(dialect: text) NOT NULL,
                 basic_user \(dialect: text),
                 count \(dialect: integer) NOT NULL
-            )\(dialect: strict)
+            )\(dialect: dialect.strictByTime)
             """,
             """
             CREATE TABLE audit_entries (

@@ -24,7 +24,7 @@ package struct Migration: Sendable {
 /// Brings a database up to the schema this program knows, and refuses any other.
 package struct Migrator: Sendable {
     /// All steps in order. A new one is one line here.
-    package static let all: [Migration] = [.house, .credentialLife, .integrations, .flows, .events, .languages]
+    package static let all: [Migration] = [.house, .credentialLife, .integrations, .flows, .events, .languages, .nodes]
 
     private let migrations: [Migration]
 
@@ -39,7 +39,7 @@ package struct Migrator: Sendable {
     package func migrate(
         _ engine: any Engine, clock: any WallClock, progress: @escaping @Sendable (String) -> Void
     ) async throws {
-        let applied = try await write(engine) { connection in
+        let applied = try await engine.write(.steering) { connection in
             try connection.execute(
                 """
                 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -57,7 +57,11 @@ package struct Migrator: Sendable {
         for migration in migrations.dropFirst(applied.count) {
             if isUpgrade { progress("migration \(migration.number) of \(migrations.count): \(migration.name)") }
             let now = clock.now()
-            try await write(engine) { connection in
+            try await engine.write(.steering) { connection in
+                // Another server may have been faster.
+                guard try connection.row("SELECT 1 FROM schema_migrations WHERE number = \(migration.number)") == nil else {
+                    return
+                }
                 for statement in migration.statements(connection.dialect) {
                     try connection.execute(statement)
                 }
@@ -83,14 +87,6 @@ package struct Migrator: Sendable {
                     "Migration \(known.number) (\(name)) is not the one this database was made with. "
                         + "Start the version that made it, or restore a backup.")
             }
-        }
-    }
-
-    private func write<Answer: Sendable>(
-        _ engine: any Engine, _ work: @escaping @Sendable (any Connection) throws -> Answer
-    ) async throws -> Answer {
-        try await withCheckedThrowingContinuation { continuation in
-            engine.enqueueWrite(work) { continuation.resume(with: $0) }
         }
     }
 }

@@ -4,16 +4,15 @@ import Synchronization
 
 /// PostgreSQL, for who outgrows one machine: the same statements over libpq.
 ///
-/// One connection writes, one transaction at a time, as with the embedded database; others read, each on a snapshot of its own. A
-/// connection that broke is made anew by the next who needs one.
+/// Each lane has a connection that writes, one transaction at a time; others read, each on a snapshot of its own. A connection that
+/// broke is made anew by the next who needs one.
 package final class PostgresEngine: Engine {
     package let dialect = Dialect.postgres
     private let conninfo: String
-    private let writer = DispatchQueue(label: "inlet.postgres.writer")
+    private let writers: [Lane: Writer]
     private let readers = DispatchQueue(label: "inlet.postgres.readers", attributes: .concurrent)
-    /// Touched on the writer's queue alone.
-    private let writing = Mutex<PostgresLink?>(nil)
     private let pool = Mutex(PostgresPool<PostgresLink, Job>(linksMax: 4))
+    private let listener = Mutex<PostgresListener?>(nil)
     private let isClosed = Atomic(false)
 
     private typealias Job = @Sendable (Result<PostgresLink, StorageError>) -> Void
@@ -26,9 +25,9 @@ package final class PostgresEngine: Engine {
     /// - Throws: ``StorageError/unavailable(_:)`` if it does not answer, or may lose acknowledged rows.
     package init(conninfo: String, isUnsafe: Bool = false) throws(StorageError) {
         self.conninfo = conninfo
-        let link = try PostgresLink(conninfo)
+        writers = Dictionary(uniqueKeysWithValues: Lane.allCases.map { ($0, Writer(lane: $0, conninfo: conninfo)) })
+        let link = try PostgresLink(conninfo, as: "reader")
         if !isUnsafe { try Self.checkDurability(link) }
-        writing.withLock { $0 = link }
     }
 
     // A session may have been given its own synchronous_commit by the connection string or the role, so it is asked, not the file.
@@ -43,24 +42,16 @@ package final class PostgresEngine: Engine {
     }
 
     package func enqueueWrite<Answer>(
-        _ work: @escaping @Sendable (any Connection) throws -> Answer,
+        _ lane: Lane, _ work: @escaping @Sendable (any Connection) throws -> Answer,
         done: @escaping @Sendable (Result<Answer, any Error>) -> Void
     ) {
-        writer.async { [self] in
-            done(Result { try write(work) })
-        }
-    }
-
-    private func write<Answer>(_ work: (any Connection) throws -> Answer) throws -> Answer {
-        guard !isClosed.load(ordering: .sequentiallyConsistent) else { throw StorageError.closed }
-        let kept = writing.withLock { $0 }
-        let link = if let kept, kept.isWhole { kept } else { try PostgresLink(conninfo) }
-        writing.withLock { $0 = link }
-        do {
-            return try Self.transact("BEGIN", on: link, work)
-        } catch {
-            if !link.isWhole { writing.withLock { $0 = nil } }
-            throw error
+        guard let writer = writers[lane] else { return }
+        writer.queue.async { [self] in
+            done(
+                Result {
+                    guard !isClosed.load(ordering: .sequentiallyConsistent) else { throw StorageError.closed }
+                    return try writer.write(work)
+                })
         }
     }
 
@@ -71,7 +62,8 @@ package final class PostgresEngine: Engine {
                     pool.ask { link in
                         continuation.resume(
                             with: Result {
-                                try Self.transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", on: try link.get(), work)
+                                let link = try link.get()
+                                return try link.transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)
                             })
                     }
                 })
@@ -89,7 +81,7 @@ package final class PostgresEngine: Engine {
             }
         case .open(let job):
             readers.async { [self] in
-                let link = Result { () throws(StorageError) in try PostgresLink(conninfo) }
+                let link = Result { () throws(StorageError) in try PostgresLink(conninfo, as: "reader") }
                 job(link)
                 giveBack(try? link.get())
             }
@@ -101,18 +93,8 @@ package final class PostgresEngine: Engine {
         run(pool.withLock { $0.giveBack(whole) })
     }
 
-    private static func transact<Answer>(
-        _ begin: String, on link: PostgresLink, _ work: (any Connection) throws -> Answer
-    ) throws -> Answer {
-        try link.command(begin)
-        do {
-            let answer = try work(PostgresConnection(link: link))
-            try link.command("COMMIT")
-            return answer
-        } catch {
-            if link.isWhole, link.isInTransaction { try? link.command("ROLLBACK") }
-            throw error
-        }
+    package func onChange(_ tell: @escaping @Sendable () -> Void) {
+        listener.withLock { [conninfo] in $0 = PostgresListener(conninfo, tell) }
     }
 
     package func backUp(to file: String) async throws {
@@ -121,8 +103,70 @@ package final class PostgresEngine: Engine {
 
     package func close() throws {
         isClosed.store(true, ordering: .sequentiallyConsistent)
+        listener.withLock { $0 = nil }
         for job in pool.withLock({ $0.close() }) { readers.async { job(.failure(.closed)) } }
-        writer.sync { writing.withLock { $0 = nil } }
+        for writer in writers.values { writer.queue.sync { writer.hangUp() } }
+    }
+}
+
+/// The connection of a lane, on the lane's own thread.
+private final class Writer: Sendable {
+    let queue: DispatchQueue
+    private let lane: Lane
+    private let conninfo: String
+    /// Touched on the queue alone.
+    private let link = Mutex<PostgresLink?>(nil)
+    private static let triesMax = 5
+
+    init(lane: Lane, conninfo: String) {
+        self.lane = lane
+        self.conninfo = conninfo
+        queue = DispatchQueue(label: "inlet.postgres.\(lane)")
+    }
+
+    func write<Answer>(_ work: (any Connection) throws -> Answer) throws -> Answer {
+        var tries = 1
+        while true {
+            let link = try openLink()
+            do {
+                return try link.transact("BEGIN") { connection in
+                    if lane == .steering, let lock = connection.dialect.steeringLock { _ = try connection.rows(lock) }
+                    return try work(connection)
+                }
+            } catch {
+                if !link.isWhole { hangUp() }
+                // Of two that wait for each other, or wrote the same, the database lets one go on.
+                guard link.mayTryAgain, tries < Self.triesMax else { throw error }
+                tries += 1
+            }
+        }
+    }
+
+    func hangUp() {
+        link.withLock { $0 = nil }
+    }
+
+    private func openLink() throws(StorageError) -> PostgresLink {
+        if let kept = link.withLock({ $0 }), kept.isWhole { return kept }
+        let new = try PostgresLink(conninfo, as: "\(lane)")
+        link.withLock { $0 = new }
+        return new
+    }
+}
+
+extension PostgresLink {
+    /// Runs work in a transaction.
+    func transact<Answer>(_ begin: String, _ work: (any Connection) throws -> Answer) throws -> Answer {
+        mayTryAgain = false
+        try command(begin)
+        do {
+            let answer = try work(PostgresConnection(link: self))
+            try command("COMMIT")
+            return answer
+        } catch {
+            if isWhole, isInTransaction { try? command("ROLLBACK") }
+            throw error
+        }
     }
 }
 

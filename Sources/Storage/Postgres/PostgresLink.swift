@@ -1,5 +1,5 @@
 import CPostgres
-import FoundationEssentials
+import Foundation
 
 /// One connection of libpq: prepares each statement once, and sends and reads values in binary.
 ///
@@ -18,16 +18,32 @@ final class PostgresLink: @unchecked Sendable {
 
     /// Connects as the text says, whose form is libpq's: `postgres://user@host/database?sslmode=verify-full`.
     ///
+    /// - Parameter role: what the connection is for; the server lists it.
     /// - Throws: ``StorageError/unavailable(_:)``.
-    init(_ conninfo: String) throws(StorageError) {
-        guard let handle = PQconnectdb(conninfo) else { throw .unavailable("out of memory") }
+    init(_ conninfo: String, as role: String) throws(StorageError) {
+        // What stands before `dbname` holds unless the text says otherwise, what stands behind it in any case.
+        let settings = [
+            ("connect_timeout", "5"), ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", "10000"), ("dbname", conninfo), ("client_encoding", "UTF8"),
+        ]
+        guard let handle = Self.connect(settings) else { throw .unavailable("out of memory") }
         self.handle = handle
         guard PQstatus(handle) == CONNECTION_OK else {
             // The connection is ours from here on, so whatever is thrown ends it.
             throw .unavailable(Self.firstLine(PQerrorMessage(handle)))
         }
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
-        try command("SET client_encoding = 'UTF8'")
+        // Who was cut off in the middle of a transaction must not hold up the other servers.
+        try command("SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s'")
+        try command("SELECT set_config('application_name', \(Dialect.applicationName("'\(role)'").text), false)")
+    }
+
+    private static func connect(_ settings: [(String, String)]) -> OpaquePointer? {
+        // Kept until libpq has read them.
+        let names = settings.map { strdup($0.0) }
+        let values = settings.map { strdup($0.1) }
+        defer { for text in names + values { free(text) } }
+        return PQconnectdbParams(names.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil], 1)
     }
 
     deinit { PQfinish(handle) }
@@ -39,6 +55,30 @@ final class PostgresLink: @unchecked Sendable {
     var isInTransaction: Bool {
         let status = PQtransactionStatus(handle)
         return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+    }
+
+    /// Whether the last failure was for the sake of another transaction, so that the same work may succeed now.
+    var mayTryAgain = false
+
+    /// Has the server tell of ``Dialect/notify``.
+    func listen() throws(StorageError) {
+        guard let channel = try run("SELECT \(sql: Dialect.channel) AS channel").rows.first?.text("channel") else { return }
+        try command("LISTEN \(channel)")
+    }
+
+    /// Waits until the server has told something, or for that time.
+    ///
+    /// - Returns: whether it has.
+    func hasNotifications(within milliseconds: Int32) -> Bool {
+        var socket = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+        guard poll(&socket, 1, milliseconds) > 0 else { return false }
+        _ = PQconsumeInput(handle)
+        var hasSome = false
+        while let notification = PQnotifies(handle) {
+            PQfreemem(notification)
+            hasSome = true
+        }
+        return hasSome
     }
 
     /// Runs a command without values and without an answer.
@@ -147,10 +187,14 @@ final class PostgresLink: @unchecked Sendable {
     }
 
     private func failure(_ result: OpaquePointer?) -> StorageError {
+        mayTryAgain = false
         let words = Self.firstLine(result.map { PQresultErrorMessage($0) } ?? PQerrorMessage(handle))
         // PG_DIAG_SQLSTATE is a macro of a character, which does not come through.
         guard let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))) else { return .unavailable(words) }
-        return StorageError(state: String(cString: state), words)
+        let code = String(cString: state)
+        // Serialization failure, deadlock (the manual's appendix A).
+        mayTryAgain = ["40001", "40P01"].contains(code)
+        return StorageError(state: code, words)
     }
 
     private static func firstLine(_ text: UnsafePointer<CChar>?) -> String {
@@ -166,7 +210,7 @@ extension StorageError {
         case "23505": self = .conflict(words)
         case "53100": self = .full
         // Connections, resources, an operator's doing; and what was rolled back because others wrote the same.
-        case _ where ["08", "53", "57", "58", "40", "25"].contains(state.prefix(2)): self = .unavailable(words)
+        case _ where ["08", "53", "55", "57", "58", "40", "25"].contains(state.prefix(2)): self = .unavailable(words)
         case _ where state.hasPrefix("XX"): self = .unreadable(words)
         default: self = .statement("\(words) (\(state))")
         }

@@ -74,7 +74,8 @@ extension SQLValue {
         for place in 0...weight {
             let digit = Int64(digits.dropFirst(place).first ?? 0)
             let (product, hasOverflown) = sum.multipliedReportingOverflow(by: 10_000)
-            let (next, hasOverflownToo) = words[2] == 0
+            let (next, hasOverflownToo) =
+                words[2] == 0
                 ? product.addingReportingOverflow(digit) : product.subtractingReportingOverflow(digit)
             guard !hasOverflown, !hasOverflownToo else { return nil }
             sum = next

@@ -46,7 +46,7 @@ package final class SQLiteEngine: Engine {
     }
 
     package func enqueueWrite<Answer>(
-        _ work: @escaping @Sendable (any Connection) throws -> Answer,
+        _ lane: Lane, _ work: @escaping @Sendable (any Connection) throws -> Answer,
         done: @escaping @Sendable (Result<Answer, any Error>) -> Void
     ) {
         let pool: DatabasePool
@@ -79,6 +79,9 @@ package final class SQLiteEngine: Engine {
             throw StorageError(error) ?? error
         }
     }
+
+    // The folder is locked: no other server can change anything.
+    package func onChange(_ tell: @escaping @Sendable () -> Void) {}
 
     package func backUp(to file: String) async throws {
         let pool = try openPool()

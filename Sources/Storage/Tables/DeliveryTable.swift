@@ -55,16 +55,21 @@ package struct DeliveryTable {
             """) == 1
     }
 
-    /// Writes what becomes of a delivery, if it is still due and had so many attempts.
+    /// Writes what becomes of a delivery, if it is still due and had so many attempts, and nobody else is about to change it.
     ///
+    /// - Parameter node: the server that begins an attempt; `nil` if none does.
     /// - Returns: whether it was.
-    package func update(_ delivery: Delivery, dueAfter attempts: Int) throws(StorageError) -> Bool {
+    package func update(
+        _ delivery: Delivery, dueAfter attempts: Int, claimedBy node: ID<Node>? = nil
+    ) throws(StorageError) -> Bool {
         try connection.execute(
             """
             UPDATE deliveries SET state = \(delivery.state.rawValue), is_retry = \(delivery.attempts > 0),
                 attempts = \(delivery.attempts), due_at = \(delivery.dueAt), lease_until = \(delivery.leaseUntil),
-                settled_at = \(delivery.settledAt), reason = \(delivery.reason?.rawValue)
-            WHERE id = \(delivery.id) AND state = 'due' AND attempts = \(attempts)
+                settled_at = \(delivery.settledAt), reason = \(delivery.reason?.rawValue), claimed_by = \(node)
+            WHERE id = (
+                SELECT id FROM deliveries WHERE id = \(delivery.id) AND state = 'due' AND attempts = \(attempts)
+                \(dialect: connection.dialect.skipLocked))
             """) == 1
     }
 
@@ -133,13 +138,44 @@ package struct DeliveryTable {
         return next
     }
 
-    /// Deliveries whose attempt has begun and is not settled, those of the oldest lease first.
-    ///
-    /// - Parameter moment: only those whose lease ended before; `nil` is all of them.
-    package func running(leasedBefore moment: Timestamp?, limit: Int) throws(StorageError) -> [Delivery] {
-        var condition: SQL = "state = 'running'"
-        if let moment { condition = "\(sql: condition) AND lease_until <= \(moment)" }
-        return try deliveries(condition, order: "lease_until", limit: limit)
+    /// Deliveries whose attempt has begun and is not settled, and whose lease ended before that moment; those of the oldest lease first.
+    package func running(leasedBefore moment: Timestamp, limit: Int) throws(StorageError) -> [Delivery] {
+        try deliveries("state = 'running' AND lease_until <= \(moment)", order: "lease_until", limit: limit)
+    }
+
+    /// Deliveries whose attempt was begun by a server that is no more, or by nobody knows whom.
+    package func orphans(limit: Int) throws(StorageError) -> [Delivery] {
+        try deliveries(
+            """
+            state = 'running' AND (claimed_by IS NULL OR claimed_by NOT IN (
+                SELECT id FROM nodes WHERE until > \(sql: connection.dialect.now)))
+            """, order: "lease_until", limit: limit)
+    }
+
+    /// Destinations at which something is due now, or something that goes in order is open.
+    package func destinationsDue(now: Timestamp) throws(StorageError) -> [ID<Destination>] {
+        // From destination to destination by the indexes, however much is due at each.
+        let rows = try connection.rows(
+            """
+            WITH RECURSIVE free (destination) AS (
+                SELECT min(destination) FROM deliveries WHERE state = 'due' AND order_key IS NULL
+                UNION ALL
+                SELECT (SELECT min(next.destination) FROM deliveries AS next
+                        WHERE next.destination > free.destination AND next.state = 'due' AND next.order_key IS NULL)
+                FROM free WHERE free.destination IS NOT NULL),
+            keyed (destination) AS (
+                SELECT min(destination) FROM deliveries WHERE order_key IS NOT NULL AND state IN ('waiting', 'due', 'running')
+                UNION ALL
+                SELECT (SELECT min(next.destination) FROM deliveries AS next
+                        WHERE next.destination > keyed.destination AND next.order_key IS NOT NULL
+                            AND next.state IN ('waiting', 'due', 'running'))
+                FROM keyed WHERE keyed.destination IS NOT NULL)
+            SELECT destination FROM free WHERE destination IS NOT NULL AND EXISTS (
+                SELECT 1 FROM deliveries AS one WHERE one.destination = free.destination AND one.is_retry IN (0, 1)
+                    AND one.state = 'due' AND one.order_key IS NULL AND one.due_at <= \(now))
+            UNION SELECT destination FROM keyed WHERE destination IS NOT NULL
+            """)
+        return try rows.map { row throws(StorageError) in try row.id("destination") }
     }
 
     /// A flow and a destination of it.
@@ -240,6 +276,21 @@ package struct DeliveryTable {
             DELETE FROM attempts WHERE delivery IN (SELECT id FROM deliveries WHERE event = \(event) AND NOT (\(sql: kept)))
             """)
         try connection.execute("DELETE FROM deliveries WHERE event = \(event) AND NOT (\(sql: kept))")
+    }
+
+    /// Does the same for some of the deliveries of a range of events.
+    ///
+    /// - Returns: for how many; 0 if there are no more.
+    package func drop(of events: Range<Int64>, at now: Timestamp, limit: Int) throws(StorageError) -> Int {
+        let ids = try connection.rows(
+            """
+            SELECT DISTINCT event FROM (
+                SELECT event FROM deliveries WHERE event >= \(events.lowerBound) AND event < \(events.upperBound)
+                    AND NOT (state = 'cancelled' AND reason = \(DeliveryReason.eventExpired.rawValue))
+                ORDER BY event LIMIT \(limit)) AS found
+            """)
+        for row in ids { try drop(of: OrderedID(number: try row.integer("event")), at: now) }
+        return ids.count
     }
 
     /// Drops at most that many deliveries whose event was dropped before they arrived, made before an id.

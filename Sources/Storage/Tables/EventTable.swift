@@ -110,11 +110,25 @@ package struct EventTable {
         )?.integer("count") ?? 0
     }
 
-    /// Events oldest first, newer than that one; for those who follow along.
+    /// How long the oldest transaction has been at work that may keep events; `nil` if none is. Ids are drawn while one is at work, so
+    /// whatever it keeps is no older than that.
+    package func longestUnsettled() throws(StorageError) -> Interval? {
+        guard let unsettled = connection.dialect.longestKeeping else { return nil }
+        return try connection.row(unsettled)?.optionalInteger("microseconds").map(Interval.init(microseconds:))
+    }
+
+    /// To be called before ids are drawn outside of ``Lane/calls``, so that ``longestUnsettled()`` reckons with the transaction.
+    package func noteKeeping() throws(StorageError) {
+        if let note = connection.dialect.noteKeeping { _ = try connection.rows(note) }
+    }
+
+    /// Events oldest first, newer than one and older than another; for those who follow along.
     package func list(
-        in organization: ID<Organization>, webhook: ID<Webhook>?, newerThan: OrderedID<Event>, limit: Int
+        in organization: ID<Organization>, webhook: ID<Webhook>?, newerThan: OrderedID<Event>, before: OrderedID<Event>,
+        limit: Int
     ) throws(StorageError) -> [Event] {
-        let condition = CallFilter(webhook: webhook?.text).condition("organization = \(organization) AND id > \(newerThan)")
+        let condition = CallFilter(webhook: webhook?.text).condition(
+            "organization = \(organization) AND id > \(newerThan)", before: before.number)
         return try connection.rows(
             "SELECT \(raw: Self.columns) FROM events WHERE \(sql: condition) ORDER BY id ASC LIMIT \(limit)"
         ).map(Event.init)

@@ -16,6 +16,15 @@ package struct UsageTable {
             """)
     }
 
+    /// The count of an organization on that day, which nobody else changes until the transaction ends.
+    package func hold(on day: Int64, in organization: ID<Organization>) throws(StorageError) -> Int64 {
+        try connection.row(
+            """
+            INSERT INTO daily_usage (organization, day, accepted) VALUES (\(organization), \(day), 0)
+            ON CONFLICT (organization, day) DO UPDATE SET accepted = daily_usage.accepted RETURNING accepted
+            """)?.integer("accepted") ?? 0
+    }
+
     /// The count of every organization on that day.
     package func all(on day: Int64) throws(StorageError) -> [ID<Organization>: Int64] {
         var counts: [ID<Organization>: Int64] = [:]
