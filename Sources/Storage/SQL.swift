@@ -116,12 +116,17 @@ extension SecretDigest: SQLBindable {
 ///
 /// An engine chooses how: SQLite runs one prepared statement row by row, PostgreSQL sends them together.
 package struct BulkInsert: Sendable {
-    package let table: StaticString
-    package let columns: [StaticString]
+    package let table: String
+    package let columns: [String]
     /// As many values a row as there are columns.
     package var rows: [[SQLValue]]
 
     package init(into table: StaticString, columns: [StaticString], rows: [[SQLValue]]) {
+        self.init(intoTableOfSchema: table.description, columns: columns.map(\.description), rows: rows)
+    }
+
+    /// For names that were read from a schema of ours; never text from outside.
+    init(intoTableOfSchema table: String, columns: [String], rows: [[SQLValue]]) {
         self.table = table
         self.columns = columns
         self.rows = rows

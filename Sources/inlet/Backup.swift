@@ -55,6 +55,8 @@ enum Backup {
         var settings = settings
         let data = settings.data
         settings.data = draft
+        // A backup is one of the embedded database, wherever the server keeps its own.
+        settings.database = nil
         let store = try await House.openStore(settings, clock: SystemClock(), progress: { _ in })
         do {
             try await Installation.check(store, keyRing)

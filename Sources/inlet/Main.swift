@@ -16,7 +16,7 @@ struct Inlet: AsyncParsableCommand {
         commandName: "inlet",
         abstract: "A self-hosted front door for webhooks.",
         discussion: """
-            `inlet serve` is the server. All other commands but `init` and `restore` speak to a running one through its REST \
+            `inlet serve` is the server. All other commands but `init`, `restore`, `migrate-store` and `recover` speak to a running one through its REST \
             API: say where with --server or INLET_SERVER and who you are with --token or INLET_TOKEN, or let `inlet init` or \
             `inlet sign-in` write a profile.
             """,
@@ -28,6 +28,6 @@ struct Inlet: AsyncParsableCommand {
             FlowCommand.self, DestinationCommand.self, DeliveryCommand.self, ReplayCommand.self,
             EventCommand.self, ListenCommand.self, CallCommand.self, HeldCommand.self, OutlookCommand.self, AuditCommand.self,
             SessionCommand.self, PasswordCommand.self, SecondFactorCommand.self, KeysCommand.self, BackupCommand.self,
-            RestoreCommand.self, RecoverCommand.self,
+            RestoreCommand.self, MigrateStoreCommand.self, RecoverCommand.self,
         ])
 }

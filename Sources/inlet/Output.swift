@@ -117,9 +117,9 @@ enum Failures {
         case ClientError.unreadable(let sentence): sentence
         case let error as ListenError: error.description
         case Installation.Failure.exists:
-            "This folder holds an installation already. Start it with `inlet serve`, or name another folder."
+            "There is an installation already. Start it with `inlet serve`, or name another folder or database."
         case Installation.Failure.missing:
-            "Nothing is installed in this folder. Run `inlet init` first, or start with --quickstart."
+            "Nothing is installed there. Run `inlet init` first, or start with --quickstart."
         case Installation.Failure.wrongKey:
             "The master key is not the one this database was made with. Put the right key file back."
         default: "\(error)"

@@ -13,7 +13,8 @@ import ServiceLifecycle
 import Storage
 import Synchronization
 import Testing
-import inlet
+
+@testable import inlet
 
 /// The whole server on free ports of the loopback, with a real database in a folder of its own and a clock moved by hand.
 final class TestHouse: Sendable {
@@ -82,6 +83,25 @@ final class TestHouse: Sendable {
         let store = try await House.openStore(settings, clock: first.clock, progress: { _ in })
         try await live(settings, store, first.house.desk.keys.ring, first.made, first.clock) { next in
             try await more(count - 1, beside: houses + [next], settings, body: body)
+        }
+    }
+
+    /// Runs a house on the embedded database, stops it, has something done to its folder, and runs another on PostgreSQL.
+    static func move<Kept>(
+        first: (TestHouse) async throws -> Kept, between: (Settings) async throws -> Void,
+        second: ((TestHouse, Kept) async throws -> Void)?
+    ) async throws {
+        try await inFolder([:]) { settings in
+            var embedded = settings
+            embedded.database = nil
+            var kept: Kept?
+            let before = try await opened(embedded) { kept = try await first($0) }
+            let keyRing = before.house.desk.keys.ring
+            try PrivateFile.write(keyRing.fileText, to: settings.masterKeyFile)
+            try await between(settings)
+            guard let second, let kept else { return }
+            let store = try await House.openStore(settings, clock: before.clock, progress: { _ in })
+            try await live(settings, store, keyRing, before.made, before.clock) { try await second($0, kept) }
         }
     }
 

@@ -28,7 +28,7 @@ import Testing
 
     @Test(arguments: Question.allCases)
     func `N1 what the dispatcher and people ask for is read by an index, and nothing is sorted`(question: Question) async throws {
-        try await withStore { store, _, _ in
+        try await withEmbedded { store, _, _ in
             try await store.write { transaction in
                 let others = (0..<40).map { _ in ID<Destination>.random() }
                 try DeliveryTable(transaction.connection).insert(
@@ -118,7 +118,7 @@ import Testing
     // MARK: What is found
 
     @Test func `N1 what is due comes oldest first, first attempts and repeated ones apart, and nothing in order`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let (first, again, next, none) = try await store.write { transaction in
                 let table = DeliveryTable(transaction.connection)
                 try table.insert([
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test func `N1 heads are the oldest open delivery of each key, from key to key, however many stand behind it`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let (all, behind, few) = try await store.write { transaction in
                 let table = DeliveryTable(transaction.connection)
                 try table.insert([
@@ -164,7 +164,7 @@ import Testing
     }
 
     @Test func `N10 the last delivery of an event on each way is found, whatever came before it`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let other = ID<Destination>.random()
             let otherFlow = ID<Flow>.random()
             let last = try await store.write { transaction in
@@ -181,7 +181,7 @@ import Testing
     }
 
     @Test func `N1 what waits and what is due is counted up to a limit, in order or not`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let (few, many) = try await store.write { transaction in
                 let table = DeliveryTable(transaction.connection)
                 try table.insert([
@@ -200,7 +200,7 @@ import Testing
     }
 
     @Test func `N1 a delivery and its attempts come back as they were written`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let written = delivery(1, key: "schlüssel")
             let (read, attempts) = try await store.write { transaction in
                 let table = DeliveryTable(transaction.connection)

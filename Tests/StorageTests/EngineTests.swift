@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct EngineTests {
     @Test func `N1 the writer keeps a WAL and flushes every commit to disk`() async throws {
-        try await withStore { store, _, _ in
+        try await withEmbedded { store, _, _ in
             let (mode, level) = try await store.write { transaction in
                 (
                     try transaction.connection.row("PRAGMA journal_mode")?.text("journal_mode"),
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func `A reader can never write`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             await #expect(throws: StorageError.self) {
                 try await store.read { try $0.execute("DELETE FROM events") }
             }
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func `A second server on the same folder is refused, and may have it once the first is gone`() async throws {
-        try await withStore { store, _, folder in
+        try await withEmbedded { store, _, folder in
             #expect(throws: StorageError.self) { try SQLiteEngine(folder: folder) }
 
             try await store.close()
@@ -40,7 +40,7 @@ import Testing
 
     @Test func `A transaction that fails leaves nothing behind`() async throws {
         struct Stop: Error {}
-        try await withStore { store, _, _ in
+        try await withStore { store in
             await #expect(throws: Stop.self) {
                 try await store.write { transaction in
                     try UsageTable(transaction.connection).add(1, on: 5, in: .random())
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func `A value of the wrong type is refused by the table itself`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             await #expect(throws: StorageError.self) {
                 try await store.write { transaction in
                     try transaction.connection.execute(
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func `Bytes, empty and with every value, come back as they went in`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let organization = ID<Organization>.random()
             let bodies = [Data(), Data([0]), Data((0..<100_000).map { UInt8(truncatingIfNeeded: $0) })]
             try await store.write { transaction in
@@ -105,7 +105,7 @@ import Testing
     }
 
     @Test func `Observers know of a change before its writer has its answer`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let watcher = Watcher()
             store.add(watcher)
             let token = ID<Token>.random()
@@ -118,7 +118,7 @@ import Testing
 
     @Test func `A change that is rolled back is never told`() async throws {
         struct Stop: Error {}
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let watcher = Watcher()
             store.add(watcher)
 
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func `A change that memory cannot follow is not made`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             store.add(Watcher(mayPrepare: false))
 
             await #expect(throws: StorageError.self) {
@@ -152,7 +152,7 @@ import Testing
 
 @Suite struct MigratorTests {
     @Test func `Opening a store again changes nothing`() async throws {
-        try await withStore { store, engine, _ in
+        try await withEmbedded { store, engine, _ in
             let steps = try await store.read { try $0.rows("SELECT * FROM schema_migrations ORDER BY number").count }
 
             _ = try await Store(engine: engine, clock: FixedClock())
@@ -163,7 +163,7 @@ import Testing
     }
 
     @Test func `A database of a newer Inlet is refused`() async throws {
-        try await withStore { _, engine, _ in
+        try await withEmbedded { _, engine, _ in
             let newer = Migrator(
                 migrations: Migrator.all + [
                     Migration(number: Migrator.all.count + 1, name: "of tomorrow") { _ in
@@ -181,7 +181,7 @@ import Testing
     }
 
     @Test func `A migration that was changed after it ran is refused`() async throws {
-        try await withStore { _, engine, _ in
+        try await withEmbedded { _, engine, _ in
             let changed = Migrator(migrations: [Migration(number: 1, name: "the house") { _ in ["SELECT 1"] }])
 
             await #expect(throws: StorageError.self) {
@@ -191,7 +191,7 @@ import Testing
     }
 
     @Test func `An upgrade says what it does`() async throws {
-        try await withStore { _, engine, _ in
+        try await withEmbedded { _, engine, _ in
             let steps = Mutex<[String]>([])
             let newer = Migrator(
                 migrations: Migrator.all + [
@@ -214,7 +214,7 @@ import Testing
     let now = Timestamp(seconds: 1_800_000_000)
 
     @Test func `A dedupe key belongs to its first event for seven days, and to a new one after`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let (first, again, elsewhere, after) = try await store.write { [webhook, now] transaction in
                 let table = DedupeTable(transaction.connection)
                 return (
@@ -230,7 +230,7 @@ import Testing
     }
 
     @Test func `E6 of the deploys of each application the last ones are kept, and the rest is dropped in steps`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let (dropped, left) = try await store.write { [organization, now] transaction in
                 let connection = transaction.connection
                 try OrganizationTable(connection).insert(
@@ -271,7 +271,7 @@ import Testing
     }
 
     @Test func `Expired dedupe keys are dropped in steps`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let dropped = try await store.write { [webhook, now] transaction in
                 let table = DedupeTable(transaction.connection)
                 for number in 1...5 {
@@ -287,7 +287,7 @@ import Testing
     }
 
     @Test func `Events are listed newest first, per webhook, and only those of the organization`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let other = ID<Webhook>.random()
             try await store.write { [organization, webhook] transaction in
                 try EventTable(transaction.connection).insert(
@@ -315,7 +315,7 @@ import Testing
     }
 
     @Test func `A listing by webhook reads its index and sorts nothing`() async throws {
-        try await withStore { store, _, _ in
+        try await withEmbedded { store, _, _ in
             let plan = try await store.read { connection in
                 try connection.rows(
                     """
@@ -331,7 +331,7 @@ import Testing
     }
 
     @Test func `The ledger drops what is too old, in steps`() async throws {
-        try await withStore { store, _, _ in
+        try await withStore { store in
             let dropped = try await store.write { [organization, now] transaction in
                 let table = CallTable(transaction.connection)
                 try table.insert(

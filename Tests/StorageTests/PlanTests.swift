@@ -12,7 +12,7 @@ import Testing
 
     private func plan(_ sql: SQL) async throws -> String {
         var found = ""
-        try await withStore { store, _, _ in
+        try await withEmbedded { store, _, _ in
             found = try await store.read { connection in
                 try connection.rows("EXPLAIN QUERY PLAN \(sql: sql)").map { try $0.text("detail") }.joined(separator: "; ")
             }

@@ -2,8 +2,18 @@ import Domain
 import Foundation
 import Storage
 
+/// A store on the database that the tests run on.
+func withStore(_ body: (Store) async throws -> Void) async throws {
+    guard let conninfo = try await TestDatabase.make() else {
+        return try await withEmbedded { store, _, _ in try await body(store) }
+    }
+    let store = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: FixedClock())
+    try await body(store)
+    try await store.close()
+}
+
 /// A store on a real SQLite file in a folder of its own, which goes away at the end.
-func withStore(
+func withEmbedded(
     _ body: (Store, SQLiteEngine, URL) async throws -> Void
 ) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("inlet-store-\(UUID().uuidString)")

@@ -55,15 +55,33 @@ package final class PostgresEngine: Engine {
         }
     }
 
+    private static let reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+    /// A connection in a new transaction: that one, or, if it broke since it was used last, a new one.
+    fileprivate static func begun(
+        _ begin: String, on link: PostgresLink, or another: () throws(StorageError) -> PostgresLink
+    ) throws(StorageError) -> PostgresLink {
+        do {
+            try link.command(begin)
+            return link
+        } catch {
+            guard !link.isWhole else { throw error }
+            let link = try another()
+            try link.command(begin)
+            return link
+        }
+    }
+
     package func read<Answer: Sendable>(_ work: @escaping @Sendable (any Connection) throws -> Answer) async throws -> Answer {
-        try await withCheckedThrowingContinuation { continuation in
+        try await withCheckedThrowingContinuation { [conninfo] continuation in
             run(
                 pool.withLock { pool in
                     pool.ask { link in
                         continuation.resume(
                             with: Result {
-                                let link = try link.get()
-                                return try link.transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)
+                                try Self.begun(Self.reading, on: link.get()) { () throws(StorageError) in
+                                    try PostgresLink(conninfo, as: "reader")
+                                }.finish(work)
                             })
                     }
                 })
@@ -127,9 +145,12 @@ private final class Writer: Sendable {
     func write<Answer>(_ work: (any Connection) throws -> Answer) throws -> Answer {
         var tries = 1
         while true {
-            let link = try openLink()
+            let link = try PostgresEngine.begun("BEGIN", on: openLink()) { () throws(StorageError) in
+                hangUp()
+                return try openLink()
+            }
             do {
-                return try link.transact("BEGIN") { connection in
+                return try link.finish { connection in
                     if lane == .steering, let lock = connection.dialect.steeringLock { _ = try connection.rows(lock) }
                     return try work(connection)
                 }
@@ -155,10 +176,9 @@ private final class Writer: Sendable {
 }
 
 extension PostgresLink {
-    /// Runs work in a transaction.
-    func transact<Answer>(_ begin: String, _ work: (any Connection) throws -> Answer) throws -> Answer {
+    /// Runs work in the transaction that was begun, and ends it.
+    func finish<Answer>(_ work: (any Connection) throws -> Answer) throws -> Answer {
         mayTryAgain = false
-        try command(begin)
         do {
             let answer = try work(PostgresConnection(link: self))
             try command("COMMIT")

@@ -1,0 +1,202 @@
+import Domain
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Storage
+
+/// How stores that share a database follow each other, and what a store does when its connections break.
+@Suite(.enabled(if: !TestDatabase.isEmbedded, "an embedded database has one server"))
+struct FollowTests {
+    /// Keeps a count of one organization in memory, as a roster keeps credentials.
+    private final class Counter: CredentialObserver {
+        let organization: ID<Organization>
+        let state = Mutex((value: Int64(0), hasGoneBack: false, loads: 0))
+
+        init(_ organization: ID<Organization>) {
+            self.organization = organization
+        }
+
+        func prepare(_ changes: [CredentialChange], _ connection: any Connection) throws -> @Sendable () -> Void {
+            let value = try UsageTable(connection).all(on: 1)[organization] ?? 0
+            return { [self] in
+                state.withLock { state in
+                    if value < state.value { state.hasGoneBack = true }
+                    state.value = value
+                }
+            }
+        }
+
+        func prepareAll(_ connection: any Connection) throws -> @Sendable () -> Void {
+            let apply = try prepare([], connection)
+            return { [self] in
+                apply()
+                state.withLock { $0.loads += 1 }
+            }
+        }
+    }
+
+    private func count(_ store: Store, _ organization: ID<Organization>) async throws {
+        try await store.write { transaction in
+            // Read first and written back, which only one at a time may do.
+            let value = try UsageTable(transaction.connection).all(on: 1)[organization] ?? 0
+            try transaction.connection.execute(
+                """
+                INSERT INTO daily_usage (organization, day, accepted) VALUES (\(organization), 1, \(value + 1))
+                ON CONFLICT (organization, day) DO UPDATE SET accepted = \(value + 1)
+                """)
+            transaction.announce(.organization(organization))
+        }
+    }
+
+    private func withStores(
+        trust: Duration = .seconds(5), _ body: (Store, Store, _ conninfo: String) async throws -> Void
+    ) async throws {
+        let conninfo = try #require(try await TestDatabase.make())
+        let one = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: FixedClock(), trust: trust)
+        let two = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: FixedClock(), trust: trust)
+        try await body(one, two, conninfo)
+        try await one.close()
+        try await two.close()
+    }
+
+    @Test func `P5 what two servers change at once is counted once each, and memory never goes back`() async throws {
+        try await withStores { one, two, _ in
+            let organization = ID<Organization>.random()
+            let counters = [Counter(organization), Counter(organization)]
+            for (store, counter) in zip([one, two], counters) { store.add(counter) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for store in [one, two] {
+                    group.addTask { for _ in 0..<100 { try await count(store, organization) } }
+                    group.addTask { for _ in 0..<100 { try await store.follow() } }
+                }
+                try await group.waitForAll()
+            }
+            for store in [one, two] { try await store.follow() }
+
+            for counter in counters {
+                #expect(counter.state.withLock { $0.value } == 200)
+                #expect(counter.state.withLock { !$0.hasGoneBack })
+            }
+        }
+    }
+
+    @Test func `P5 a server that has not heard from the database for too long asks it before a call is kept`() async throws {
+        try await withStores(trust: .zero) { one, two, _ in
+            func ask() async throws { try await two.write(in: .calls) { try two.requireCurrent($0.connection) } }
+            try await ask()
+
+            try await count(one, .random())
+
+            await #expect(throws: StorageError.self) { try await ask() }
+            try await two.follow()
+            try await ask()
+        }
+    }
+
+    @Test func `Within the time that memory is trusted for the database is not asked`() async throws {
+        try await withStores(trust: .seconds(3_600)) { one, two, _ in
+            try await count(one, .random())
+
+            try await two.write(in: .calls) { try two.requireCurrent($0.connection) }
+        }
+    }
+
+    @Test func `Who missed changes that are kept no more reads everything anew`() async throws {
+        try await withStores { one, two, _ in
+            let organization = ID<Organization>.random()
+            let counter = Counter(organization)
+            two.add(counter)
+            for _ in 0..<5 { try await count(one, organization) }
+            let moment = FixedClock().now().adding(.seconds(1))
+            let dropped = try await one.write { try ChangeTable($0.connection).drop(before: moment, limit: 100) }
+
+            try await two.follow()
+
+            #expect(dropped == 4)
+            #expect(counter.state.withLock { ($0.value, $0.loads) } == (5, 1))
+        }
+    }
+
+    @Test func `A change outside of the lane for it is refused, and nothing of it stays`() async throws {
+        try await withStores { one, _, _ in
+            let organization = ID<Organization>.random()
+            await #expect(throws: StorageError.self) {
+                try await one.write(in: .calls) { transaction in
+                    try UsageTable(transaction.connection).add(1, on: 1, in: organization)
+                    transaction.announce(.organization(organization))
+                }
+            }
+            let kept = try await one.read { try UsageTable($0).all(on: 1) }
+            #expect(kept.isEmpty)
+        }
+    }
+
+    @Test func `Word of a change comes at once, and again after the connection for it was cut`() async throws {
+        try await withStores { one, two, _ in
+            let (told, tell) = AsyncStream.makeStream(of: Void.self)
+            two.onChange { tell.yield() }
+            var words = told.makeAsyncIterator()
+            // The first is that it listens.
+            await words.next()
+            try await count(one, .random())
+            await words.next()
+
+            try await one.write { transaction in
+                let name = Dialect.applicationName("'listener'")
+                _ = try transaction.connection.rows(
+                    "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE application_name = \(sql: name)")
+            }
+
+            await words.next()
+            try await count(one, .random())
+            await words.next()
+        }
+    }
+
+    @Test func `Connections that were cut are made anew, and nobody notices who was not at work`() async throws {
+        try await withStores { one, two, _ in
+            let organization = ID<Organization>.random()
+            try await count(two, organization)
+            _ = try await two.read { try UsageTable($0).all(on: 1) }
+
+            try await one.write { transaction in
+                _ = try transaction.connection.rows(
+                    """
+                    SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+                        AND right(application_name, 8) = left(md5(current_schema()), 8)
+                    """)
+            }
+
+            try await count(two, organization)
+            let counts = try await two.read { try UsageTable($0).all(on: 1) }
+            #expect(counts == [organization: 2])
+        }
+    }
+
+    @Test(arguments: ["synchronous_commit", "fsync", "full_page_writes"])
+    func `N1 a server that may lose what it acknowledged is refused`(setting: String) async throws {
+        let conninfo = try #require(try await TestDatabase.make())
+        // The other two can only be set for the whole server.
+        guard setting == "synchronous_commit" else {
+            let engine = try PostgresEngine(conninfo: conninfo)
+            let value = try await engine.read { try $0.row("SELECT current_setting(\(setting)) AS value")?.text("value") }
+            #expect(value == "on")
+            return try engine.close()
+        }
+        let unsafe = conninfo + "%20-csynchronous_commit%3Doff"
+
+        #expect(throws: StorageError.self) { try PostgresEngine(conninfo: unsafe) }
+        try PostgresEngine(conninfo: unsafe, isUnsafe: true).close()
+    }
+
+    @Test func `Where no database answers it says so in one line`() {
+        do {
+            try PostgresEngine(conninfo: "postgres://nobody@127.0.0.1:1/none").close()
+            Issue.record("nothing can answer there")
+        } catch {
+            let words = "\(error)"
+            #expect(words.contains("127.0.0.1") && !words.contains("\n"))
+        }
+    }
+}
