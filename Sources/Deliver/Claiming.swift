@@ -89,21 +89,25 @@ struct Claiming {
         table = DeliveryTable(transaction.connection)
     }
 
-    /// Begins the next attempt of a delivery that was due when it was looked for. What is not to go any more, for its flow or destination
-    /// changed, is put in its place instead.
+    /// Begins the next attempt of deliveries that were due when they were looked for. What is not to go any more, for its flow or
+    /// destination changed, is put in its place instead.
     ///
-    /// - Returns: `nil` if it does not go now.
-    func begin(_ delivery: Delivery, lease: Interval) throws -> ClaimedDelivery? {
-        let placed = roster.placed(delivery, at: now)
-        guard placed.state == .due else {
-            _ = try table.update(placed, dueAfter: delivery.attempts)
-            return nil
+    /// - Returns: those that go now.
+    func begin(_ deliveries: some Sequence<Delivery>, lease: Interval) throws -> [ClaimedDelivery] {
+        var steps: [(changed: Delivery, dueAfter: Int, isClaim: Bool)] = []
+        for delivery in deliveries {
+            let placed = roster.placed(delivery, at: now)
+            if placed.state != .due {
+                steps.append((placed, delivery.attempts, false))
+            } else if let running = try? placed.claimed(at: now, lease: lease) {
+                steps.append((running, delivery.attempts, true))
+            }
         }
-        guard let running = try? placed.claimed(at: now, lease: lease),
-            try table.update(running, dueAfter: delivery.attempts, claimedBy: node)
-        else { return nil }
-        let attempt = Attempt(of: running, startedAt: now)
-        try table.insert(attempt)
-        return ClaimedDelivery(delivery: running, attempt: attempt)
+        let isDone = try table.update(steps.map { ($0.changed, dueAfter: $0.dueAfter, claimedBy: $0.isClaim ? node : nil) })
+        let claims = zip(steps, isDone).filter { $0.isClaim && $1 }.map { step, _ in
+            ClaimedDelivery(delivery: step.changed, attempt: Attempt(of: step.changed, startedAt: now))
+        }
+        try table.insert(claims.map(\.attempt))
+        return claims
     }
 }

@@ -90,8 +90,7 @@ package struct Claims: Sendable {
         let found = try await store.read { try look.find(at: now, room: room, $0) }
         guard found.count > 0 else { return .nothing(next: found.lastKey) }
         let claimed = try await store.write(in: .deliveries) { [roster] transaction in
-            let claiming = Claiming(roster, transaction, at: now, by: nil)
-            return try (found.first + found.again).prefix(room).compactMap { try claiming.begin($0, lease: lease) }
+            try Claiming(roster, transaction, at: now, by: nil).begin((found.first + found.again).prefix(room), lease: lease)
         }
         return .claimed(claimed)
     }

@@ -133,7 +133,7 @@ package actor Dispatcher: Service {
                 let claiming = Claiming(roster, transaction, at: now, by: node)
                 // The roster hears of what was disabled only after the commit.
                 let open = chosen.filter { !settlement.disabled.contains($0.destination) }
-                return (settlement.disabled, try open.compactMap { try claiming.begin($0, lease: Self.lease) })
+                return (settlement.disabled, try claiming.begin(open, lease: Self.lease))
             }
             finished.removeFirst(settling.count)
             note(found, plan, at: now)

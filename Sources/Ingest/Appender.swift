@@ -240,7 +240,9 @@ package final class Appender: Sendable {
         var before: [ID<Organization>: Int64] = [:]
         kept.reserveCapacity(calls.count)
         var keeper = ReportKeeper(transaction, ids: reportIDs, now: now)
-        let answers: [IngestAnswer] = try calls.map { pending in
+        let claims = try claimKeys(of: calls, now, dedupe)
+        var refused: Set<OrderedID<Event>> = []
+        let answers: [IngestAnswer] = try calls.enumerated().map { place, pending in
             let call: PendingCall
             switch pending {
             case .call(let waiting): call = waiting
@@ -260,15 +262,17 @@ package final class Appender: Sendable {
             let admission = call.admission
             if let lapse = admission.lapse { return try keepAside(call, lapse, now, connection) }
             let organization = admission.organization
-            let id = ids.next(at: now)
-            if let key = admission.dedupeKey {
-                let holder = try dedupe.claim(key, of: admission.webhook, for: id, now: now)
-                if holder != id { return .duplicate(holder) }
+            let claim = claims[place]
+            let id = claim?.id ?? ids.next(at: now)
+            if let claim, claim.holder != id {
+                // It would be the repeat of a call that was just refused.
+                return refused.contains(claim.holder) ? .refused(.quotaUsedUp) : .duplicate(claim.holder)
             }
             // Counted to the call, and in the same transaction, where a quota hangs on it; elsewhere the book catches up.
             if let dailyQuota = admission.dailyQuota {
                 let used = try accepted(in: organization, on: now.day, &before, connection) + counts[organization, default: 0]
                 guard used < dailyQuota else {
+                    refused.insert(id)
                     return try refuseForQuota(call, claimedBy: id, dedupe)
                 }
                 counts[organization, default: 0] += 1
@@ -296,6 +300,27 @@ package final class Appender: Sendable {
         let count = try UsageTable(connection).hold(on: day, in: organization)
         asked[organization] = count
         return count
+    }
+
+    // All of a group at once, in the order of the calls.
+    private func claimKeys(
+        of calls: [Pending], _ now: Timestamp, _ dedupe: DedupeTable
+    ) throws -> [Int: (id: OrderedID<Event>, holder: OrderedID<Event>)] {
+        var places: [Int] = []
+        var claims: [DedupeTable.Claim] = []
+        var drawn: [OrderedID<Event>] = []
+        for (place, pending) in calls.enumerated() {
+            guard case .call(let call) = pending, call.admission.lapse == nil, let key = call.admission.dedupeKey else {
+                continue
+            }
+            let id = ids.next(at: now)
+            places.append(place)
+            drawn.append(id)
+            claims.append(DedupeTable.Claim(key, of: call.admission.webhook, for: id))
+        }
+        if claims.isEmpty { return [:] }
+        let holders = try dedupe.claim(claims, now: now)
+        return Dictionary(zip(places, zip(drawn, holders).map { (id: $0, holder: $1) })) { first, _ in first }
     }
 
     private func deliveries(of kept: [(event: Event, body: Data)], _ now: Timestamp) -> [Delivery] {

@@ -51,6 +51,12 @@ package protocol Connection {
     /// Runs a statement and reads all rows of its answer. The statement bounds them.
     func rows(_ sql: SQL) throws(StorageError) -> [Row]
 
+    /// Runs statements one after the other, none of which needs the answer of one before it: together they make one way to the database
+    /// and back, where there is a way.
+    ///
+    /// - Returns: the rows of each, and how many it changed.
+    func run(_ statements: [SQL]) throws(StorageError) -> [(rows: [Row], changed: Int)]
+
     /// Writes many rows in one go.
     func insert(_ bulk: BulkInsert) throws(StorageError)
 }

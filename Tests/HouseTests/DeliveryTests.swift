@@ -528,7 +528,7 @@ import Testing
                     let waiting = try #require(try table.findAnywhere(id))
                     let running = try waiting.released().claimed(at: now, lease: .seconds(600))
                     try table.update(running)
-                    try table.insert(Attempt(of: running, startedAt: now))
+                    try table.insert([Attempt(of: running, startedAt: now)])
                 }
                 _ = try await house.client().resumeFlow("flow")
             } keys: { _, ring in

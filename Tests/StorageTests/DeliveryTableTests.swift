@@ -208,7 +208,7 @@ import Testing
                 let running = try written.claimed(at: now, lease: .seconds(60))
                 try table.update(running)
                 let attempt = Attempt(of: running, startedAt: now)
-                try table.insert(attempt)
+                try table.insert([attempt])
                 try table.update(
                     attempt.finished(
                         .answered(status: 503), at: now.adding(.seconds(1)), milliseconds: 7, answer: Data([0, 255]),
@@ -243,6 +243,13 @@ private final class Planner: Connection {
         plans.append(
             try connection.rows("EXPLAIN QUERY PLAN \(sql: sql)").map { row throws(StorageError) in try row.text("detail") })
         return try connection.rows(sql)
+    }
+
+    func run(_ statements: [SQL]) throws(StorageError) -> [(rows: [Row], changed: Int)] {
+        try statements.map { sql throws(StorageError) in
+            let rows = try rows(sql)
+            return (rows, rows.count)
+        }
     }
 
     func insert(_ bulk: BulkInsert) throws(StorageError) {

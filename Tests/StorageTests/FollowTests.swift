@@ -174,6 +174,47 @@ struct FollowTests {
         }
     }
 
+    @Test func `Statements that go together are answered in order, and one that fails fails all`() async throws {
+        try await withStores { one, _, _ in
+            let organization = ID<Organization>.random()
+            let changed = try await one.write { transaction in
+                let inserts: [SQL] = (0..<250).map { day in
+                    "INSERT INTO daily_usage (organization, day, accepted) VALUES (\(organization), \(day), \(day)) RETURNING day"
+                }
+                let counted = try transaction.connection.run(
+                    inserts + ["UPDATE daily_usage SET accepted = 0 WHERE organization = \(organization)"])
+                #expect(try counted.prefix(250).map { try $0.rows.first?.integer("day") } == (0..<250).map(Int64.init))
+                return counted.last?.changed
+            }
+            #expect(changed == 250)
+
+            let twice: SQL = "INSERT INTO daily_usage (organization, day, accepted) VALUES (\(organization), 7, 1)"
+            let fine: SQL = "DELETE FROM daily_usage WHERE organization = \(organization)"
+            await #expect(throws: StorageError.self) {
+                try await one.write { _ = try $0.connection.run([fine, twice, twice, fine]) }
+            }
+
+            let count = try await one.read {
+                try $0.row("SELECT count(*) AS count FROM daily_usage WHERE organization = \(organization)")?.integer("count")
+            }
+            #expect(count == 250)
+        }
+    }
+
+    @Test func `A statement that was prepared before a newer server changed the schema is prepared anew`() async throws {
+        try await withStores { one, two, _ in
+            func names() async throws -> Int { try await two.write { try $0.connection.rows("SELECT * FROM warnings").count } }
+            func read() async throws -> Int { try await two.read { try $0.rows("SELECT * FROM warnings").count } }
+            let sums = (try await names(), try await read())
+            #expect(sums == (0, 0))
+
+            try await one.write { _ = try $0.connection.execute("ALTER TABLE warnings ADD COLUMN extra TEXT") }
+
+            let again = (try await names(), try await read())
+            #expect(again == (0, 0))
+        }
+    }
+
     @Test(arguments: ["synchronous_commit", "fsync", "full_page_writes"])
     func `N1 a server that may lose what it acknowledged is refused`(setting: String) async throws {
         let conninfo = try #require(try await TestDatabase.make())

@@ -79,9 +79,16 @@ package final class PostgresEngine: Engine {
                     pool.ask { link in
                         continuation.resume(
                             with: Result {
-                                try Self.begun(Self.reading, on: link.get()) { () throws(StorageError) in
+                                let link = try Self.begun(Self.reading, on: link.get()) { () throws(StorageError) in
                                     try PostgresLink(conninfo, as: "reader")
-                                }.finish(work)
+                                }
+                                do {
+                                    return try link.finish(work)
+                                } catch {
+                                    guard link.mayTryAgain else { throw error }
+                                    try link.command(Self.reading)
+                                    return try link.finish(work)
+                                }
                             })
                     }
                 })
@@ -185,6 +192,7 @@ extension PostgresLink {
             return answer
         } catch {
             if isWhole, isInTransaction { try? command("ROLLBACK") }
+            if hasStalePlans { forgetPlans() }
             throw error
         }
     }
@@ -197,6 +205,8 @@ private struct PostgresConnection: Connection {
     func execute(_ sql: SQL) throws(StorageError) -> Int { try link.run(sql).changed }
 
     func rows(_ sql: SQL) throws(StorageError) -> [Row] { try link.run(sql).rows }
+
+    func run(_ statements: [SQL]) throws(StorageError) -> [(rows: [Row], changed: Int)] { try link.run(statements) }
 
     func insert(_ bulk: BulkInsert) throws(StorageError) {
         if !bulk.rows.isEmpty { try link.copy(bulk) }

@@ -59,6 +59,15 @@ final class PostgresLink: @unchecked Sendable {
 
     /// Whether the last failure was for the sake of another transaction, so that the same work may succeed now.
     var mayTryAgain = false
+    /// Whether it was because of statements that were prepared before the schema changed.
+    private(set) var hasStalePlans = false
+
+    /// Has each statement prepared anew.
+    func forgetPlans() {
+        hasStalePlans = false
+        prepared.removeAll(keepingCapacity: true)
+        try? command("DEALLOCATE ALL")
+    }
 
     /// Has the server tell of ``Dialect/notify``.
     func listen() throws(StorageError) {
@@ -100,6 +109,62 @@ final class PostgresLink: @unchecked Sendable {
         defer { PQclear(result) }
         try check(result)
         return (try rows(of: result), Int(String(cString: PQcmdTuples(result))) ?? 0)
+    }
+
+    /// Runs statements in pipeline mode: all are sent before the first answer is waited for.
+    ///
+    /// - Returns: the rows of each, and how many it changed.
+    func run(_ statements: [SQL]) throws(StorageError) -> [(rows: [Row], changed: Int)] {
+        guard statements.count > 1 else { return try statements.map { sql throws(StorageError) in try run(sql) } }
+        var answers: [(rows: [Row], changed: Int)] = []
+        answers.reserveCapacity(statements.count)
+        var rest = statements[...]
+        while !rest.isEmpty {
+            // So few that their answers fit into the buffers on the way, or both sides would wait to be read.
+            answers += try pipelined(rest.prefix(Self.pipelineMax))
+            rest = rest.dropFirst(Self.pipelineMax)
+        }
+        return answers
+    }
+
+    private static let pipelineMax = 100
+
+    private func pipelined(_ statements: ArraySlice<SQL>) throws(StorageError) -> [(rows: [Row], changed: Int)] {
+        // Preparing is not part of the pipeline, nor may a name vanish while it waits in it.
+        if prepared.count + statements.count > Self.preparedMax { forgetPlans() }
+        let names = try statements.map { sql throws(StorageError) in try prepare(sql) }
+        guard PQenterPipelineMode(handle) == 1 else { throw failure(nil) }
+        defer { PQexitPipelineMode(handle) }
+        for (sql, name) in zip(statements, names) {
+            let parameters = sql.values.map(Parameter.init)
+            let isSent = Parameter.withPointers(parameters) { values, lengths, formats in
+                PQsendQueryPrepared(handle, name, Int32(parameters.count), values, lengths, formats, 1)
+            }
+            guard isSent == 1 else { throw failure(nil) }
+        }
+        guard PQpipelineSync(handle) == 1 else { throw failure(nil) }
+        var answers: [(rows: [Row], changed: Int)] = []
+        var fault: StorageError?
+        var isOver = false
+        // After each statement's result comes none once, and at the end that of the sync.
+        while !isOver, isWhole {
+            guard let result = PQgetResult(handle) else { continue }
+            defer { PQclear(result) }
+            switch PQresultStatus(result) {
+            case PGRES_PIPELINE_SYNC: isOver = true
+            case PGRES_PIPELINE_ABORTED: continue
+            default:
+                do throws(StorageError) {
+                    try check(result)
+                    answers.append((try rows(of: result), Int(String(cString: PQcmdTuples(result))) ?? 0))
+                } catch {
+                    fault = fault ?? error
+                }
+            }
+        }
+        if let fault { throw fault }
+        guard isOver, answers.count == statements.count else { throw failure(nil) }
+        return answers
     }
 
     /// Writes rows by binary `COPY`, in which a value has no type of its own but that of its column.
@@ -192,8 +257,10 @@ final class PostgresLink: @unchecked Sendable {
         // PG_DIAG_SQLSTATE is a macro of a character, which does not come through.
         guard let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))) else { return .unavailable(words) }
         let code = String(cString: state)
+        // A newer server changed the schema, and what was prepared here gives other columns now.
+        hasStalePlans = code == "0A000" && !prepared.isEmpty
         // Serialization failure, deadlock (the manual's appendix A).
-        mayTryAgain = ["40001", "40P01"].contains(code)
+        mayTryAgain = hasStalePlans || ["40001", "40P01"].contains(code)
         return StorageError(state: code, words)
     }
 

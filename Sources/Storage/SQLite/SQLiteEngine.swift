@@ -246,6 +246,13 @@ private struct SQLiteConnection: Connection {
         }
     }
 
+    func run(_ statements: [SQL]) throws(StorageError) -> [(rows: [Storage.Row], changed: Int)] {
+        try statements.map { sql throws(StorageError) in
+            let rows = try rows(sql)
+            return (rows, database.changesCount)
+        }
+    }
+
     func insert(_ bulk: BulkInsert) throws(StorageError) {
         guard !bulk.rows.isEmpty else { return }
         try reportingOurErrors {

@@ -8,6 +8,33 @@ package struct DedupeTable {
         self.connection = connection
     }
 
+    /// A key that is to stand for a new event.
+    package struct Claim: Sendable {
+        let key: String
+        let webhook: ID<Webhook>
+        let event: OrderedID<Event>
+
+        package init(_ key: String, of webhook: ID<Webhook>, for event: OrderedID<Event>) {
+            self.key = key
+            self.webhook = webhook
+            self.event = event
+        }
+    }
+
+    /// Claims keys one after the other, each unless a living claim is there.
+    ///
+    /// - Returns: the event that has each key: the new one, or the earlier one.
+    package func claim(_ claims: [Claim], now: Timestamp) throws(StorageError) -> [OrderedID<Event>] {
+        let claimed = try connection.run(
+            claims.map { Self.claiming($0.key, of: $0.webhook.text, for: $0.event.number, now: now) })
+        let lost = zip(claims, claimed).filter { $0.1.rows.isEmpty }.map(\.0)
+        var holders = try connection.run(lost.map { Self.holder(of: $0.key, of: $0.webhook.text) })[...]
+        return try zip(claims, claimed).map { claim, claimed throws(StorageError) in
+            guard claimed.rows.isEmpty else { return claim.event }
+            return OrderedID(number: try Self.event(in: holders.popFirst()?.rows.first))
+        }
+    }
+
     /// Claims a key for a new event, unless a living claim is there.
     ///
     /// - Returns: the event that has the key: the new one, or the earlier one.
@@ -29,20 +56,28 @@ package struct DedupeTable {
 
     // Returns who had the key before; `nil` if nobody did. The columns bear the names of what they were made for first.
     private func claim(_ key: String, of subject: String, for number: Int64, now: Timestamp) throws(StorageError) -> Int64? {
-        let claimed = try connection.row(
-            """
-            INSERT INTO dedupe_keys (webhook, dedupe_key, event, expires_at)
-            VALUES (\(subject), \(key), \(number), \(now.adding(Limits.dedupeWindow)))
-            ON CONFLICT (webhook, dedupe_key) DO UPDATE
-            SET event = excluded.event, expires_at = excluded.expires_at
-            WHERE dedupe_keys.expires_at <= \(now)
-            RETURNING event
-            """)
-        if claimed != nil { return nil }
-        let earlier = try connection.row(
-            "SELECT event FROM dedupe_keys WHERE webhook = \(subject) AND dedupe_key = \(key)")
-        guard let earlier else { throw .unreadable("a dedupe key vanished inside a transaction") }
-        return try earlier.integer("event")
+        if try connection.row(Self.claiming(key, of: subject, for: number, now: now)) != nil { return nil }
+        return try Self.event(in: connection.row(Self.holder(of: key, of: subject)))
+    }
+
+    private static func claiming(_ key: String, of subject: String, for number: Int64, now: Timestamp) -> SQL {
+        """
+        INSERT INTO dedupe_keys (webhook, dedupe_key, event, expires_at)
+        VALUES (\(subject), \(key), \(number), \(now.adding(Limits.dedupeWindow)))
+        ON CONFLICT (webhook, dedupe_key) DO UPDATE
+        SET event = excluded.event, expires_at = excluded.expires_at
+        WHERE dedupe_keys.expires_at <= \(now)
+        RETURNING event
+        """
+    }
+
+    private static func holder(of key: String, of subject: String) -> SQL {
+        "SELECT event FROM dedupe_keys WHERE webhook = \(subject) AND dedupe_key = \(key)"
+    }
+
+    private static func event(in row: Row?) throws(StorageError) -> Int64 {
+        guard let row else { throw .unreadable("a dedupe key vanished inside a transaction") }
+        return try row.integer("event")
     }
 
     /// Gives a key back whose event was not kept after all.

@@ -55,14 +55,14 @@ package struct DeliveryTable {
             """) == 1
     }
 
-    /// Writes what becomes of a delivery, if it is still due and had so many attempts, and nobody else is about to change it.
+    /// Writes what becomes of deliveries, of each if it is still due and had so many attempts, and nobody else is about to change it.
     ///
-    /// - Parameter node: the server that begins an attempt; `nil` if none does.
-    /// - Returns: whether it was.
+    /// - Parameter changes: with each the server that begins an attempt; `nil` if none does.
+    /// - Returns: of which it was.
     package func update(
-        _ delivery: Delivery, dueAfter attempts: Int, claimedBy node: ID<Node>? = nil
-    ) throws(StorageError) -> Bool {
-        try connection.execute(
+        _ changes: [(delivery: Delivery, dueAfter: Int, claimedBy: ID<Node>?)]
+    ) throws(StorageError) -> [Bool] {
+        let statements: [SQL] = changes.map { delivery, attempts, node in
             """
             UPDATE deliveries SET state = \(delivery.state.rawValue), is_retry = \(delivery.attempts > 0),
                 attempts = \(delivery.attempts), due_at = \(delivery.dueAt), lease_until = \(delivery.leaseUntil),
@@ -70,7 +70,10 @@ package struct DeliveryTable {
             WHERE id = (
                 SELECT id FROM deliveries WHERE id = \(delivery.id) AND state = 'due' AND attempts = \(attempts)
                 \(dialect: connection.dialect.skipLocked))
-            """) == 1
+            RETURNING id
+            """
+        }
+        return try connection.run(statements).map { !$0.rows.isEmpty }
     }
 
     /// The largest id there is; 0 if there are none.
@@ -354,13 +357,14 @@ package struct DeliveryTable {
 
     // MARK: Attempts
 
-    /// Writes down that an attempt begins, before anything is sent.
-    package func insert(_ attempt: Attempt) throws(StorageError) {
-        try connection.execute(
-            """
-            INSERT INTO attempts (delivery, number, started_at, outcome)
-            VALUES (\(attempt.delivery), \(attempt.number), \(attempt.startedAt), \(attempt.outcome.rawValue))
-            """)
+    /// Writes down that attempts begin, before anything is sent.
+    package func insert(_ attempts: [Attempt]) throws(StorageError) {
+        try connection.insert(
+            BulkInsert(
+                into: "attempts", columns: ["delivery", "number", "started_at", "outcome"],
+                rows: attempts.map {
+                    [$0.delivery.sqlValue, $0.number.sqlValue, $0.startedAt.sqlValue, $0.outcome.rawValue.sqlValue]
+                }))
     }
 
     package func update(_ attempt: Attempt) throws(StorageError) {
