@@ -2,14 +2,17 @@
 
 DATA ?= data
 CRASH_ROUNDS ?= 20
+DATABASE_KILLS ?= 5
 # Every import stands in Package.swift, or the build fails.
 CHECKED = --explicit-target-dependency-import-check error
 RELEASE = swift build -c release --static-swift-stdlib $(CHECKED) --product
 INLET = .build/release/inlet
 PYTHON = .venv/bin/python
+# Runs what follows with a PostgreSQL of its own, or fails.
+WITH_POSTGRES = scripts/postgres.py run
 
 .DEFAULT_GOAL := help
-.PHONY: help run release test lint format unit clients browser screenshots crash torture bench clean
+.PHONY: help run release test lint format unit clients browser screenshots crash postgres torture bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,9 +27,9 @@ release: ## build the release program, bin/inlet
 	@$(RELEASE) inlet
 	@mkdir -p bin && ln -sf ../$(INLET) bin/inlet
 
-test: ## install what is missing and run all tests
+test: ## install what is missing and run all tests, on the embedded database and on PostgreSQL
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory lint unit clients browser crash
+	@env -u TEST_POSTGRES $(MAKE) --no-print-directory lint unit clients browser crash postgres
 
 lint: ## check how the code is laid out
 	@echo "==> Checking the layout of the code"
@@ -58,20 +61,36 @@ crash: ## kill -9 under load and while delivering, again and again
 	@echo "==> kill -9 while delivering, $(CRASH_ROUNDS) times"
 	@$(PYTHON) Tests/Crash/deliver.py --rounds $(CRASH_ROUNDS) --inlet .build/debug/inlet
 
-torture: release ## 200 kills under load, 100 while delivering, and power cuts on an ext4 loop mount (needs root)
+postgres: ## unit, clients and crash once more, on PostgreSQL; and PostgreSQL itself killed under load
+	@echo "==> Once more, on PostgreSQL"
+	@$(WITH_POSTGRES) $(MAKE) --no-print-directory unit
+	@$(WITH_POSTGRES) $(MAKE) --no-print-directory clients
+	@$(WITH_POSTGRES) $(MAKE) --no-print-directory crash CRASH_ROUNDS=$(DATABASE_KILLS)
+	@echo "==> PostgreSQL killed under load, $(DATABASE_KILLS) times"
+	@$(WITH_POSTGRES) $(PYTHON) Tests/Crash/crash.py --database-kill --rounds $(DATABASE_KILLS) --inlet .build/debug/inlet
+	@echo "==> PostgreSQL killed while delivering, $(DATABASE_KILLS) times"
+	@$(WITH_POSTGRES) $(PYTHON) Tests/Crash/deliver.py --database-kill --rounds $(DATABASE_KILLS) --inlet .build/debug/inlet
+	@echo "==> Three servers on one PostgreSQL behind HAProxy"
+	@$(PYTHON) Tests/Crash/nodes.py --inlet .build/debug/inlet
+
+torture: release ## 200 kills under load, 100 while delivering, and power cuts on an ext4 loop mount, a server cut off from PostgreSQL (needs root)
 	@scripts/setup.sh test
 	@$(PYTHON) Tests/Crash/crash.py --rounds 200 --inlet $(INLET)
 	@$(PYTHON) Tests/Crash/deliver.py --rounds 100 --inlet $(INLET)
 	@$(PYTHON) Tests/Crash/powercut.py --inlet $(INLET)
+	@$(PYTHON) Tests/Crash/nodes.py --inlet $(INLET) --revocations 200
+	@$(PYTHON) Tests/Crash/partition.py --inlet $(INLET)
 
-bench: release ## load beside nginx, webhook and FastAPI, deliveries, a month of reports, a search, and every page; writes Benchmarks/results
+bench: release ## load beside nginx, webhook and FastAPI, deliveries, a month of reports, a search, every page, PostgreSQL; writes Benchmarks/results
 	@Benchmarks/setup.sh
+	@scripts/setup.sh test
 	@$(RELEASE) bare-client
 	@python3 Benchmarks/bench.py --inlet $(INLET)
 	@python3 Benchmarks/deliver.py --inlet $(INLET)
 	@python3 Benchmarks/hits.py --inlet $(INLET)
 	@python3 Benchmarks/search.py --inlet $(INLET)
 	@python3 Benchmarks/pages.py --inlet $(INLET)
+	@python3 Benchmarks/on_postgres.py --inlet $(INLET)
 
 clean: ## remove what was built; data stays
 	rm -rf .build .venv .venv-bench bin

@@ -30,7 +30,9 @@ for package in "${packages[@]}"; do
         default-jre-headless) java -version >/dev/null 2>&1 || missing+=("$package") ;;
         chromium) [[ -n ${CHROMIUM:-} ]] || command -v chromium >/dev/null || missing+=("$package") ;;
         python3 | curl | openssl) command -v "$package" >/dev/null || missing+=("$package") ;;
-        postgresql) compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || command -v pg_ctl >/dev/null || missing+=("$package") ;;
+        postgresql)
+            compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || command -v pg_ctl >/dev/null || missing+=("$package")
+            ;;
         haproxy) [[ -x /usr/sbin/haproxy ]] || command -v haproxy >/dev/null || missing+=("$package") ;;
         python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=("$package") ;;
         *) dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package") ;;

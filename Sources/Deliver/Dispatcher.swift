@@ -22,6 +22,10 @@ package actor Dispatcher: Service {
     private var lines: [ID<Destination>: Line] = [:]
     private var finished: [FinishedAttempt] = []
     private var running = 0
+    // What was begun here and is not settled.
+    private var underWay: Set<OrderedID<Delivery>> = []
+    // What the database says was begun here, though nothing here knows of it: as it was when it was looked for last.
+    private var strange: Set<OrderedID<Delivery>> = []
     private var turn = DeliveryTurn()
     // Of the roster, when it was last looked at.
     private var revision = 0
@@ -258,6 +262,7 @@ package actor Dispatcher: Service {
         _ settling: [FinishedAttempt], _ failures: [ID<Destination>: FailureRun], _ disabled: [ID<Destination>], at now: Timestamp
     ) {
         for one in settling {
+            underWay.remove(one.claimed.delivery.id)
             running -= 1
             guard var line = lines[one.destination] else { continue }
             line.running -= 1
@@ -285,6 +290,7 @@ package actor Dispatcher: Service {
 
     private func begin(_ claims: [ClaimedDelivery], at now: Timestamp) {
         running += claims.count
+        underWay.formUnion(claims.map(\.delivery.id))
         for claim in claims {
             guard var line = lines[claim.delivery.destination] else { continue }
             line.running += 1
@@ -328,6 +334,16 @@ package actor Dispatcher: Service {
         }
     }
 
+    // The database may have kept claims of which the word was lost on the way back. What is found twice is none that is just being begun.
+    private func takeBackLost() async {
+        let node = store.place.node.id
+        guard let found = try? await store.read({ try DeliveryTable($0).running(claimedBy: node, limit: 10_000) }) else { return }
+        let unknown = found.filter { !underWay.contains($0.id) }
+        let lost = unknown.filter { strange.contains($0.id) }
+        strange = Set(unknown.map(\.id))
+        if !lost.isEmpty { await takeBack { _ in lost } }
+    }
+
     private func takeBack(_ find: @escaping @Sendable (DeliveryTable) throws -> [Delivery]) async {
         do {
             var left = try await store.read { try find(DeliveryTable($0)) }[...]
@@ -352,6 +368,7 @@ package actor Dispatcher: Service {
         if let due = try? await store.read({ try DeliveryTable($0).waysDue() }) { roster.noteGone(among: due) }
         while !stopSign.isUp, !Task.isCancelled {
             let now = clock.now()
+            await takeBackLost()
             let current = roster.revision
             // Once, of all servers; whoever does it next looks at everything.
             guard store.place.isLeader else {

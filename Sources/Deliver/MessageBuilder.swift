@@ -40,6 +40,9 @@ struct MessageBuilder: Sendable {
             material = try await read(delivery, destination, plan, bodyBytesMax)
         } catch let large as TooLarge {
             return .failure(.tooLarge(large.bytes))
+        } catch StorageError.unavailable, StorageError.closed {
+            // The database is away: no fault of the event, and nothing was tried.
+            return .failure(.result(.postponed))
         } catch {
             return .failure(.notBuilt("the event cannot be read"))
         }

@@ -46,6 +46,14 @@ package enum Pending: Sendable {
         }
     }
 
+    /// See ``Store/basis``.
+    fileprivate var basis: Int64? {
+        switch self {
+        case .call(let call): call.admission.basis
+        case .report(let report): report.admission.basis
+        }
+    }
+
     var dailyQuota: Int64? {
         switch self {
         case .call(let call): call.admission.dailyQuota
@@ -99,6 +107,8 @@ package final class Appender: Sendable {
         var isOpen = true
         var gathering: Gathering?
         var gatherings = 0
+        // Whether the last group could not be kept, which is said once.
+        var isFailing = false
 
         /// Whether the writer should begin now.
         var isDue: Bool {
@@ -230,9 +240,24 @@ package final class Appender: Sendable {
         let due: Set<ID<Destination>>
     }
 
+    /// What verdicts rest on that are made now.
+    var basis: Int64? { store.basis }
+
+    // Verdicts that rest on too old a memory hold if nothing has changed since (P5). The caller may try again when more is known.
     private func keep(_ calls: [Pending], _ transaction: Transaction) throws -> Kept {
+        guard let oldest = calls.lazy.compactMap(\.basis).min() else { return try keepAll(calls, transaction) }
+        let last = try store.lastChange(transaction.connection)
+        guard oldest < last else { return try keepAll(calls, transaction) }
+        let holds = calls.map { $0.basis.map { $0 >= last } ?? true }
+        let kept = try keepAll(zip(calls, holds).filter(\.1).map(\.0), transaction)
+        var answers = kept.answers[...]
+        return Kept(
+            answers: holds.map { $0 ? answers.popFirst() ?? .refused(.storageUnavailable) : .refused(.storageUnavailable) },
+            due: kept.due)
+    }
+
+    private func keepAll(_ calls: [Pending], _ transaction: Transaction) throws -> Kept {
         let connection = transaction.connection
-        try store.requireCurrent(connection)
         let now = clock.now()
         let dedupe = DedupeTable(connection)
         var kept: [(event: Event, body: Data)] = []
@@ -352,6 +377,11 @@ package final class Appender: Sendable {
         let calls = group.batches.flatMap { $0.calls }
         switch result {
         case .success(let kept):
+            if queue.withLock({ queue in
+                defer { queue.isFailing = false }; return queue.isFailing
+            }) {
+                logger.notice("calls are kept again")
+            }
             let now = clock.now()
             let answers = kept.answers
             if !kept.due.isEmpty { onDue(kept.due) }
@@ -364,7 +394,11 @@ package final class Appender: Sendable {
             }
         case .failure(let error):
             // Nothing of this group is on disk, so nobody is told that it is.
-            logger.error("calls could not be kept", metadata: ["calls": "\(calls.count)", "error": "\(error)"])
+            if queue.withLock({ queue in
+                defer { queue.isFailing = true }; return !queue.isFailing
+            }) {
+                logger.error("calls cannot be kept", metadata: ["calls": "\(calls.count)", "error": "\(error)"])
+            }
             let rejection: Rejection = (error as? StorageError) == .full ? .diskNearlyFull : .storageUnavailable
             for batch in group.batches { batch.done(batch.calls.map { .refused($0.lapse ?? rejection) }) }
         }

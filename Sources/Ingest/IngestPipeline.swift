@@ -56,6 +56,8 @@ package struct Admission: Sendable {
     let dedupeKey: String?
     /// The roster's generation when the verdict was made.
     let generation: Int
+    /// See ``Store/basis``.
+    let basis: Int64?
     /// Why the call is refused all the same and only kept aside (N3); `nil` for a good call.
     let lapse: Rejection?
     /// Whether the answer holds the body (D12).
@@ -174,7 +176,9 @@ package struct IngestPipeline: Sendable {
     package func admit(
         _ head: CallHead, bodyBytes: Int, memo: inout AuthorizationMemo?, again: Timestamp? = nil
     ) throws(Refusal) -> Admission {
+        // Both before anything is looked for: what changes meanwhile must not seem to be known.
         let generation = roster.generation
+        let basis = appender.basis
         let signals = try Signals(head.headers)
         if let query = head.query, Self.holdsToken(query) { throw Refusal(.tokenInQuery) }
 
@@ -206,7 +210,7 @@ package struct IngestPipeline: Sendable {
             organization: token.organization,
             webhook: webhook.id, dailyQuota: standing.dailyQuota, basicUser: identity.user,
             contentType: signals.contentType, context: signals.context, dedupeKey: signals.dedupeKey,
-            generation: generation, lapse: lapse, echoesBody: webhook.echoesBody)
+            generation: generation, basis: basis, lapse: lapse, echoesBody: webhook.echoesBody)
     }
 
     /// Whether a verdict still holds: nothing that it rests on has changed since.

@@ -15,6 +15,8 @@ package struct ReportAdmission: Sendable {
     let dedupeKey: String?
     /// The roster's generation when the verdict was made.
     let generation: Int
+    /// See ``Store/basis``.
+    let basis: Int64?
 }
 
 /// A report that was read and waits to be kept.
@@ -36,6 +38,7 @@ extension IngestPipeline {
         _ path: ReportPath, _ head: CallHead, bodyBytes: Int, again now: Timestamp? = nil
     ) throws(Refusal) -> ReportAdmission {
         let generation = roster.generation
+        let basis = appender.basis
         let signals = try Signals(head.headers)
         if let query = head.query, Self.holdsToken(query) { throw Refusal(.tokenInQuery) }
         guard let authorization = signals.authorization else { throw Refusal(.noCredential) }
@@ -55,7 +58,7 @@ extension IngestPipeline {
         }
         return ReportAdmission(
             path: path, token: token, newer: keyed == newest ? nil : newest, dailyQuota: standing.dailyQuota,
-            basicUser: presented.user, dedupeKey: signals.dedupeKey, generation: generation)
+            basicUser: presented.user, dedupeKey: signals.dedupeKey, generation: generation, basis: basis)
     }
 
     /// Whether a verdict still holds: nothing that it rests on has changed since.

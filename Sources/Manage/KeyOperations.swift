@@ -62,7 +62,7 @@ package final class KeyOperations: Sendable {
 
     /// Gives an old key up. What still stands under it ends, which has to be forced.
     ///
-    /// - Throws: ``OperationError/conflict(code:_:)`` `key_current`, `key_in_use`.
+    /// - Throws: ``OperationError/conflict(code:_:)`` `key_current`, `key_in_use`, `several_servers`.
     package func retire(_ number: Int, force: Bool, _ actor: Actor) async throws {
         try actor.require(.manageInstallation)
         try begin()
@@ -126,8 +126,15 @@ package final class KeyOperations: Sendable {
         try await rewrap()
     }
 
-    // Two at once would write two files, and one of the keys would be lost.
+    // Two at once would write two files, and one of the keys would be lost. Other servers have files of their own, and could not check
+    // what moves to a key that they have not.
     private func begin() throws(OperationError) {
+        guard !desk.store.place.hasOthers else {
+            throw .conflict(
+                code: "several_servers",
+                "\(desk.store.place.servers) servers share the database. Stop the others, change the keys, give them the new key file, and start "
+                    + "them again.")
+        }
         let isFree = isAtWork.withLock { isAtWork in
             defer { isAtWork = true }
             return !isAtWork

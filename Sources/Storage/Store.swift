@@ -158,19 +158,16 @@ package final class Store: Sendable {
         }
     }
 
-    /// Makes sure, inside a transaction, that what stands in memory about credentials is no older than five seconds (P5): if it was not
-    /// confirmed for so long, the database is asked.
-    ///
-    /// - Throws: ``StorageError/unavailable(_:)`` if other servers made changes that are not in memory.
-    package func requireCurrent(_ connection: any Connection) throws(StorageError) {
-        guard engine.dialect.isShared else { return }
-        let askedAt = ContinuousClock.now
-        let (known, confirmedAt) = following.withLock { ($0.number, $0.confirmedAt) }
-        guard confirmedAt.duration(to: askedAt) >= trust else { return }
-        guard try ChangeTable(connection).last() <= known else {
-            throw .unavailable("what other servers changed of credentials is not known here yet")
-        }
-        following.withLock { $0.confirmedAt = max($0.confirmedAt, askedAt) }
+    /// What a verdict rests on that is made now by what stands in memory: `nil` if that is no older than five seconds (P5), else the number
+    /// of the last change that is known. Before anything is kept by such a verdict, ``lastChange(_:)`` has to be asked.
+    package var basis: Int64? {
+        guard engine.dialect.isShared else { return nil }
+        return following.withLock { $0.confirmedAt.duration(to: .now) < trust ? nil : $0.number }
+    }
+
+    /// The number of the last change that any server made, inside a transaction.
+    package func lastChange(_ connection: any Connection) throws(StorageError) -> Int64 {
+        try ChangeTable(connection).last()
     }
 
     /// Says that this server lives, and learns which others do.

@@ -177,7 +177,7 @@ package struct Settings: Sendable {
             })
 
         data = URL(fileURLWithPath: try reader.text(.data), isDirectory: true)
-        database = try reader.optionalText(.database)
+        database = try reader.optionalText(.database).map(Self.checkedDatabase)
         ingest = try reader.address(.ingest)
         admin = try reader.address(.admin)
         ingestURL = try reader.optionalText(.ingestURL).map { try Self.checkedURL($0, .ingestURL) }
@@ -244,6 +244,17 @@ package struct Settings: Sendable {
             }
         }
         return ConfigReader(providers: providers)
+    }
+
+    // Refused here, for libpq would look for a database of that name, or repeat the text with the password in it.
+    private static func checkedDatabase(_ text: String) throws(SettingsError) -> String {
+        guard ["postgres://", "postgresql://"].contains(where: text.hasPrefix) else {
+            throw SettingsError(
+                description:
+                    "--\(Setting.database.rawValue) must begin with postgres://, as in postgres://user@host/name?sslmode=verify-full."
+            )
+        }
+        return text
     }
 
     private static func networks(_ text: String?, _ setting: Setting) throws -> [IPNetwork] {

@@ -37,7 +37,7 @@ struct MigrateStoreCommand: AsyncParsableCommand {
             try Output.text(
                 """
                 Moved and compared: \(moved.map { "\($0.table) \($0.rows)" }.joined(separator: ", ")).
-                Start the server with: inlet serve --data '\(settings.data.path)' --database '\(to)'
+                Start the server on that database with the same master keys: inlet serve --data '\(settings.data.path)' --database …
                 """)
         }
     }

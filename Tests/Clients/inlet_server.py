@@ -23,6 +23,8 @@ import zlib
 from pathlib import Path
 from urllib.parse import urlencode
 
+from databases import database_for
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 BODY_BYTES_MAX = 26_214_400
@@ -94,7 +96,7 @@ class ServerError(Exception):
 
 
 class Server:
-    """One Inlet server process on one data folder. The same object may be started again after a stop or a kill."""
+    """One Inlet server process on one data folder and database. The same object may be started again after a stop or a kill."""
 
     def __init__(self, folder, data=None, binary=None, environment=None):
         folder = Path(folder)
@@ -106,7 +108,8 @@ class Server:
         # HOME is ours: the program keeps its profile there and must not touch the one of the person who runs the tests.
         # INLET_… are settings of the program, and it refuses to start with one it does not know, such as INLET_BIN.
         outside = {name: value for name, value in os.environ.items() if not name.startswith("INLET_")}
-        self.environment = {**outside, "HOME": str(self.home), **(environment or {})}
+        self.database = database_for(self.data)
+        self.environment = {**outside, "HOME": str(self.home), **self.database.environment, **(environment or {})}
         self.ingest_port = free_port()
         self.admin_port = free_port()
         self.process = None
@@ -137,6 +140,7 @@ class Server:
 
     def start(self, timeout=20, flags=()):
         """Starts the server, with more flags if need be, and returns the seconds it took until it said it was ready."""
+        assert self.process is None or self.process.poll() is not None, "it runs already"
         began = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What the tests of clients and of browsers share as fixtures: one server for a whole session, and a bound on each test."""
+"""What the tests of clients and of browsers share: one server for a whole session, a bound on each test, the mark of some tests."""
 
 import shutil
 import signal
@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from databases import CLUSTER
 from inlet_server import Server, complaint_about
 
 TEST_SECONDS_MAX = 120
+
+embedded_only = pytest.mark.skipif(CLUSTER is not None, reason="about the embedded database's own files; this is PostgreSQL")
+# Servers that share a PostgreSQL go by its time, which no test can move.
+machine_time_only = pytest.mark.skipif(CLUSTER is not None, reason="on PostgreSQL the time is the database's")
 
 
 def serving(request, name, flags=()):

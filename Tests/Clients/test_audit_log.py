@@ -1,9 +1,7 @@
 """The audit log: whoever alters, removes, moves or forges an entry is found out, also without Inlet. Row N8."""
 
-import contextlib
 import hashlib
 import json
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -251,7 +249,6 @@ def test_N8_after_the_database_was_edited_the_server_names_the_entry(tmp_path):
         act_for_a_while(api)
         shell = Shell(tmp_path, server, api.token)
         count = shell.json("audit", "verify")["entries"]
-        database = server.data / "inlet.db"
         edits = [
             (4, f"UPDATE audit_entries SET subject = 'tok_{'0' * 20}' WHERE sequence = 4"),
             (5, "UPDATE audit_entries SET details = '{}' WHERE sequence = 5"),
@@ -261,9 +258,8 @@ def test_N8_after_the_database_was_edited_the_server_names_the_entry(tmp_path):
         ]
         for place, edit in edits:
             assert server.stop() == 0
-            good = {path: path.read_bytes() for path in server.data.glob("inlet.db*")}
-            with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-                assert connection.execute(edit).rowcount > 0
+            server.database.keep()
+            assert server.database.execute(edit) > 0
             server.start()
             done = shell.run("audit", "verify", "--json")
             verdict = json.loads(done.stdout)
@@ -271,10 +267,7 @@ def test_N8_after_the_database_was_edited_the_server_names_the_entry(tmp_path):
             assert verdict["fault"]["sequence"] == place, (edit, verdict)
             assert f"entry {place}:".encode() in shell.run("audit", "verify").stdout
             assert server.stop() == 0
-            for path in server.data.glob("inlet.db*"):
-                path.unlink()
-            for path, content in good.items():
-                path.write_bytes(content)
+            server.database.put_back()
             server.start()
             assert shell.json("audit", "verify")["is_intact"]
         assert server.stop() == 0

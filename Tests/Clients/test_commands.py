@@ -19,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from databases import database_for
 from inlet_server import Connection, Server, binary_path, call_once, sha256, until
+from session_server import embedded_only
 
 SECONDS = 30
 PROGRAM = str(Path(binary_path()).resolve())
@@ -85,6 +87,14 @@ def shell(folder, server, api):
     return Shell(folder, server, api.token)
 
 
+@pytest.fixture
+def alone(folder):
+    """A shell on a machine without a server, whose database is empty."""
+    shell = Shell(folder)
+    shell.environment |= database_for(folder / "data").environment
+    return shell
+
+
 def one_line(done):
     """A refusal is one line on standard error, and nothing on standard output."""
     assert done.returncode != 0
@@ -116,14 +126,13 @@ def totp(secret):
     return f"{number % 1_000_000:06}"
 
 
-def test_init_says_everything_once_and_refuses_a_folder_that_has_an_installation(folder):
-    shell = Shell(folder)
-    made = shell.json("init", "--data", "data")
+def test_init_says_everything_once_and_refuses_a_folder_that_has_an_installation(alone, folder):
+    made = alone.json("init", "--data", "data")
     assert set(made) == {
         "organization", "owner", "set_up_code", "set_up_url", "set_up_expires_at", "webhook", "ingest_url", "api_token", "management_token", "curl"}
     assert made["ingest_url"].endswith("/in/" + made["webhook"])
     assert made["api_token"] in made["curl"] and made["ingest_url"] in made["curl"]
-    assert "holds an installation already" in one_line(shell.run("init", "--data", "data"))
+    assert "There is an installation already" in one_line(alone.run("init", "--data", "data"))
 
     assert made["set_up_url"] == "http://127.0.0.1:8081/set-up#" + made["set_up_code"]
     assert "password" not in json.dumps(made)
@@ -137,7 +146,6 @@ def test_init_says_everything_once_and_refuses_a_folder_that_has_an_installation
 
 def test_the_owner_of_a_new_installation_gets_a_password_by_its_set_up_link(folder, own_server):
     server = own_server
-    server.start()
     shell = Shell(folder, server, "")
     code = server.info["set_up_code"]
     login = ["sign-in", "--server", f"http://127.0.0.1:{server.admin_port}", "--login"]
@@ -174,34 +182,33 @@ def test_a_quickstart_shows_a_new_set_up_link_until_the_owner_has_a_password(own
     assert server.log_tail().count("/set-up#") == before
 
 
-def test_a_wrong_missing_or_open_master_key_refuses_to_start(folder):
-    shell = Shell(folder)
-    shell.json("init", "--data", "data")
+def test_a_wrong_missing_or_open_master_key_refuses_to_start(alone, folder):
+    alone.json("init", "--data", "data")
     key = folder / "data" / "master.key"
     serve = ["serve", "--data", "data", "--ingest", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
 
     key.chmod(0o644)
-    assert "chmod 600" in one_line(shell.run(*serve))
+    assert "chmod 600" in one_line(alone.run(*serve))
     key.chmod(0o600)
     good = key.read_text()
     key.write_text("1 " + "ab" * 32 + "\n")
-    assert "not the one this database was made with" in one_line(shell.run(*serve))
+    assert "not the one this database was made with" in one_line(alone.run(*serve))
     key.write_text("1 nonsense\n")
-    assert "line 1" in one_line(shell.run(*serve))
+    assert "line 1" in one_line(alone.run(*serve))
     key.unlink()
-    assert "cannot be read" in one_line(shell.run(*serve))
+    assert "cannot be read" in one_line(alone.run(*serve))
     key.write_text(good)
 
 
-def test_a_setting_that_is_wrong_or_unknown_refuses_to_start_and_is_named(folder):
-    shell = Shell(folder)
-    assert "INLET_BODY_BYTE_MAX" in one_line(shell.run("serve", INLET_BODY_BYTE_MAX="1"))
-    assert "--body-bytes-max" in one_line(shell.run("serve", "--body-bytes-max", "many"))
+def test_a_setting_that_is_wrong_or_unknown_refuses_to_start_and_is_named(alone, folder):
+    assert "INLET_BODY_BYTE_MAX" in one_line(alone.run("serve", INLET_BODY_BYTE_MAX="1"))
+    assert "--body-bytes-max" in one_line(alone.run("serve", "--body-bytes-max", "many"))
     (folder / "settings.json").write_text('{"colour": "red"}')
-    assert "colour" in one_line(shell.run("serve", "--config", "settings.json"))
-    assert "nothing is installed" in one_line(shell.run("serve", "--data", "empty")).lower()
+    assert "colour" in one_line(alone.run("serve", "--config", "settings.json"))
+    assert "nothing is installed" in one_line(alone.run("serve", "--data", "empty")).lower()
 
 
+@embedded_only
 def test_a_second_server_on_the_same_folder_is_refused(server, folder):
     line = one_line(Shell(folder).run(
         "serve", "--data", str(server.data), "--ingest", "127.0.0.1:0", "--admin", "127.0.0.1:0"))
@@ -239,7 +246,7 @@ def test_N9_webhooks_tokens_and_events_by_the_command_line(shell, server, target
     assert "Deactivate it first" in one_line(shell.run("token", "delete", token["id"], "--yes"))
     shell.json("token", "deactivate", token["id"], "-y")
     assert shell.run("token", "delete", token["id"], "--yes").returncode == 0
-    assert shell.json("status")["database"] == "sqlite"
+    assert shell.json("status")["database"] == server.database.kind
 
 
 def test_N5_what_would_stop_callers_is_not_done_without_a_terminal_unless_yes_is_passed(shell, api, target):
@@ -553,12 +560,13 @@ def test_master_keys_are_rotated_and_retired(own_server, folder):
     assert shell.run("keys", "retire", str(first["number"]), "--force").returncode == 0
     assert [it["number"] for it in shell.json("keys", "status")["items"]] == [second]
     # The secret in use has moved to the new key; the one that nobody used has ended with the old key.
-    assert shell.json("status")["database"] == "sqlite"
+    assert shell.json("status")["database"] == own_server.database.kind
     path = "/in/" + own_server.info["webhook"]
     bearer = {"Authorization": f"Bearer {own_server.info['api_token']}"}
     assert Connection(own_server.ingest_port).request("POST", path, b"", bearer).status == 401
 
 
+@embedded_only
 def test_a_backup_is_written_whole_and_becomes_a_server_again(own_server, folder):
     shell = Shell(folder, own_server, own_server.info["management_token"])
     path = "/in/" + own_server.info["webhook"]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from inlet_server import basic, call_once, own_server, sha256, until
+from session_server import machine_time_only
 
 
 def moment(text):
@@ -64,6 +65,7 @@ def house():
             assert server.stop() == 0
 
 
+@machine_time_only
 def test_D6_an_idle_owner_stops_and_is_put_right_and_no_call_is_lost(house):
     server, carol, erin = house.server, house.carol, house.erin
     for token in [carol.app_token, carol.api_token, erin.app_token]:

@@ -8,7 +8,10 @@ import threading
 import pytest
 
 from inlet_server import Connection, Server, call_once, own_server, sha256
+from session_server import embedded_only
 from test_commands import Shell, one_line
+
+pytestmark = embedded_only
 
 CALLERS = 6
 EVENTS_MIN = 300

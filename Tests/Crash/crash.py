@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Kills the server with SIGKILL at random moments under load and proves that nothing acknowledged was lost (row N1).
 
-    crash.py --rounds 20 [--seed N] [--inlet PATH]
+    crash.py --rounds 20 [--seed N] [--inlet PATH] [--database-kill]
 
-One data folder for the whole run. The last line is `N passed, M failed`: N acknowledged events were read back and are
-right; M acknowledged events are missing or wrong, or another promise was broken. Exit code 0 only if M is 0 and N is not.
+On PostgreSQL if TEST_POSTGRES names one. With `--database-kill` it is PostgreSQL that is stopped as by a crash and started again,
+and the server must go on by itself.
+
+One data folder and one database for the whole run. The last line is `N passed, M failed`: N acknowledged events were read back
+and are right; M acknowledged events are missing or wrong, or another promise was broken. Exit code 0 only if M is 0 and N is not.
 """
 
 import argparse
@@ -14,7 +17,6 @@ import http.client
 import math
 import random
 import shutil
-import sqlite3
 import sys
 import tempfile
 import threading
@@ -22,11 +24,14 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Clients"))
-from inlet_server import Connection, Server, ServerError, binary_path, complaint_about, sha256  # noqa: E402
+from databases import CLUSTER, restart_cluster  # noqa: E402
+from inlet_server import Connection, Server, ServerError, binary_path, complaint_about, sha256, until  # noqa: E402
 
 SENDERS = 16
 CHECKERS = 8
 READY_SECONDS_MAX = 2.0
+# Until a server has found the database again that was gone.
+AGAIN_SECONDS_MAX = 20
 
 Ack = collections.namedtuple("Ack", "event sha256")
 Keyed = collections.namedtuple("Keyed", "key body")
@@ -62,6 +67,9 @@ class Load:
             threading.Thread(target=self._send_until_stopped, args=(random.Random(f"{seed}-{number}"),), daemon=True)
             for number in range(SENDERS)
         ]
+
+    def acknowledged(self):
+        return len(self.acks)
 
     def start(self):
         for thread in self.threads:
@@ -203,26 +211,28 @@ def violations_of_the_whole(api, webhook, acks, keyed, sent):
     return found
 
 
-def damage(data):
-    """What SQLite itself says about every database in the folder, once the server is gone."""
-    found = []
-    for path in data.rglob("*"):
-        if not path.is_file():
-            continue
-        with open(path, "rb") as file:
-            if file.read(16) != b"SQLite format 3\x00":
-                continue
-        database = sqlite3.connect(path)
-        verdict = database.execute("PRAGMA integrity_check").fetchone()[0]
-        database.close()
-        if verdict != "ok":
-            found.append(f"{path.name}: {verdict}")
-    return found
+def kill_database(server, load, rng):
+    """Stops PostgreSQL as a crash would and starts it again; returns the seconds until the server, left alone, takes calls again."""
+    restart_cluster(rng.choice([0, rng.uniform(0, 2)]))
+    began, before = time.monotonic(), load.acknowledged()
+    if not until(lambda: load.acknowledged() > before, AGAIN_SECONDS_MAX):
+        load.violations.append(f"no call was acknowledged within {AGAIN_SECONDS_MAX} s after the database was back")
+    seconds = time.monotonic() - began
+    if not until(server.is_ready):
+        load.violations.append("the server takes calls again, but does not say it is ready")
+    if server.process.poll() is not None:
+        raise ServerError(f"the server ended with {server.process.returncode} when the database went away")
+    return seconds
+
+
+def complaint_about_database(kills_database):
+    """Why the database cannot be killed, in words; None if it can or need not be."""
+    return "--database-kill is for PostgreSQL: use scripts/postgres.py run" if kills_database and not CLUSTER else None
 
 
 class Run:
-    def __init__(self, rounds, seed, inlet):
-        self.rounds, self.seed = rounds, seed
+    def __init__(self, rounds, seed, inlet, kills_database):
+        self.rounds, self.seed, self.kills_database = rounds, seed, kills_database
         self.rng = random.Random(seed)
         self.folder = Path(tempfile.mkdtemp(prefix="inlet-crash-"))
         self.server = Server(self.folder, binary=inlet)
@@ -236,19 +246,20 @@ class Run:
         if len(violations) > 10:
             print(f"  … and {len(violations) - 10} more", flush=True)
 
-    def start(self):
-        self.ready_seconds.append(self.server.start())
-
     def round(self, number):
         load = Load(self.server, self.server.info["webhook"], self.server.info["api_token"], f"{self.seed}-{number}")
         load.start()
         if not load.first_ack.wait(15):
             load.violations.append("no call was acknowledged within 15 s")
         time.sleep(self.rng.uniform(0.2, 1.5))
-        self.server.kill()
-        load.stop()
-
-        self.start()
+        if self.kills_database:
+            seconds = kill_database(self.server, load, self.rng)
+            load.stop()
+        else:
+            self.server.kill()
+            load.stop()
+            seconds = self.server.start()
+        self.ready_seconds.append(seconds)
         again, violations = resend(self.server, load, load.unanswered)
         acks = load.acks + again
         api = self.server.api()
@@ -277,15 +288,15 @@ class Run:
         code = self.server.stop()
         if code != 0:
             self.report([f"after SIGTERM the server ended with {code}, not 0"])
-        self.report(damage(self.server.data))
+        self.report(self.server.database.damage())
         return len(self.acks) - len(bad), len(self.violations)
 
     def main(self):
-        print(f"seed {self.seed}, {self.rounds} rounds, {SENDERS} senders", flush=True)
+        print(f"seed {self.seed}, {self.rounds} rounds, {SENDERS} senders, {self.server.database.kind}", flush=True)
         passed = 0
         try:
             self.server.init()
-            self.start()
+            self.ready_seconds.append(self.server.start())
             for number in range(1, self.rounds + 1):
                 self.round(number)
             passed, _ = self.finish()
@@ -309,12 +320,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="repeats the sizes and moments of an earlier run")
     parser.add_argument("--inlet", default=None, help="the program (default: INLET_BIN, or the debug build)")
+    parser.add_argument("--database-kill", action="store_true", help="stops PostgreSQL and starts it again; the server stays up")
     arguments = parser.parse_args()
-    if complaint := complaint_about(arguments.inlet or binary_path()):
+    if complaint := complaint_about(arguments.inlet or binary_path()) or complaint_about_database(arguments.database_kill):
         print(complaint, file=sys.stderr)
         return 1
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(2**32)
-    return Run(arguments.rounds, seed, arguments.inlet).main()
+    return Run(arguments.rounds, seed, arguments.inlet, arguments.database_kill).main()
 
 
 if __name__ == "__main__":

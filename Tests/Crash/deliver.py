@@ -2,10 +2,13 @@
 """Kills the server with SIGKILL at random moments while it delivers, and proves that nothing acknowledged stays undelivered, and that
 nothing is sent twice that was not in flight at a kill (rows N1, P8).
 
-    deliver.py --rounds 20 [--seed N] [--inlet PATH]
+    deliver.py --rounds 20 [--seed N] [--inlet PATH] [--database-kill]
 
-One data folder and one receiver for the whole run. The last line is `N passed, M failed`: N deliveries of acknowledged events are
-right; M are not, or another promise was broken. Exit code 0 only if M is 0 and N is not.
+On PostgreSQL if TEST_POSTGRES names one. With `--database-kill` it is PostgreSQL that is stopped as by a crash and started again,
+and the server must go on by itself.
+
+One data folder, one database and one receiver for the whole run. The last line is `N passed, M failed`: N deliveries of
+acknowledged events are right; M are not, or another promise was broken. Exit code 0 only if M is 0 and N is not.
 """
 
 import argparse
@@ -23,7 +26,7 @@ import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Clients"))
-from crash import damage  # noqa: E402
+from crash import complaint_about_database, kill_database  # noqa: E402
 from hostile_receiver import Receiver, answer  # noqa: E402
 from inlet_server import LOOPBACK, Connection, Server, ServerError, binary_path, complaint_about, until  # noqa: E402
 
@@ -79,9 +82,13 @@ class Load:
         self.authorization = f"Bearer {secret}"
         self.acks = collections.defaultdict(list)
         self.violations = []
+        self.busy = 0
         self.first_ack = threading.Event()
         self.stopping = threading.Event()
         self.threads = [threading.Thread(target=self._send, args=(number,), daemon=True) for number in range(SENDERS)]
+
+    def acknowledged(self):
+        return sum(map(len, list(self.acks.values())))
 
     def start(self):
         for thread in self.threads:
@@ -112,7 +119,9 @@ class Load:
             if got.status == 202:
                 self.acks[key].append(got.json()["id"])
                 self.first_ack.set()
-            elif got.status != 503:
+            elif got.status == 503:
+                self.busy += 1
+            else:
                 self.violations.append(f"unexpected answer: {got}")
             self.stopping.wait(PAUSE_SECONDS)
         if connection:
@@ -120,8 +129,8 @@ class Load:
 
 
 class Run:
-    def __init__(self, rounds, seed, inlet):
-        self.rounds, self.seed = rounds, seed
+    def __init__(self, rounds, seed, inlet, kills_database):
+        self.rounds, self.seed, self.kills_database = rounds, seed, kills_database
         self.rng = random.Random(seed)
         self.folder = Path(tempfile.mkdtemp(prefix="inlet-deliver-"))
         self.server = Server(self.folder, binary=inlet)
@@ -129,6 +138,7 @@ class Run:
         self.destinations = {}
         self.acks = collections.defaultdict(list)
         self.violations = []
+        self.busy = 0
 
     def report(self, violations):
         self.violations += violations
@@ -154,14 +164,19 @@ class Run:
         if not load.first_ack.wait(15):
             load.violations.append("no call was acknowledged within 15 s")
         time.sleep(self.rng.uniform(0.2, 1.2))
-        self.server.kill()
-        load.stop()
-        seconds = self.server.start(flags=FLAGS)
+        if self.kills_database:
+            seconds = kill_database(self.server, load, self.rng)
+            load.stop()
+        else:
+            self.server.kill()
+            load.stop()
+            seconds = self.server.start(flags=FLAGS)
         for key, events in load.acks.items():
             self.acks[key] += events
+        self.busy += load.busy
         receipts = sum(map(len, self.book.receipts.values()))
         print(
-            f"round {number:3}: {sum(map(len, load.acks.values())):4} acknowledged, {receipts:6} received so far, "
+            f"round {number:3}: {load.acknowledged():4} acknowledged, {receipts:6} received so far, "
             f"ready again after {seconds:.2f} s", flush=True)
         self.report(load.violations)
 
@@ -213,12 +228,13 @@ class Run:
         twice = sum(len(receipts) - len({one.event for one in receipts}) for receipts in self.book.receipts.values())
         interrupted = sum(one["outcome"] == "interrupted" for delivery in deliveries for one in delivery["attempt_list"])
         print(f"{len(deliveries)} deliveries, {interrupted} attempts interrupted, {twice} received more than once", flush=True)
-        if interrupted == 0:
-            self.report(["no attempt was in flight at any kill, so nothing was tried out"])
+        # A server that stays up knows what came of its attempts; that the database was away it tells by its 503s.
+        if (self.busy if self.kills_database else interrupted) == 0:
+            self.report(["no call or attempt was in flight at any kill, so nothing was tried out"])
         code = self.server.stop()
         if code != 0:
             self.report([f"after SIGTERM the server ended with {code}, not 0"])
-        self.report(damage(self.server.data))
+        self.report(self.server.database.damage())
         return len([way for way in by_way if way[0] in acknowledged and way not in bad])
 
     def drain(self):
@@ -296,7 +312,8 @@ class Run:
         return found
 
     def main(self):
-        print(f"seed {self.seed}, {self.rounds} rounds, {SENDERS} senders, 4 destinations", flush=True)
+        kind = self.server.database.kind
+        print(f"seed {self.seed}, {self.rounds} rounds, {SENDERS} senders, 4 destinations, {kind}", flush=True)
         passed = 0
         try:
             self.server.init()
@@ -322,12 +339,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="repeats the moments of an earlier run")
     parser.add_argument("--inlet", default=None, help="the program (default: INLET_BIN, or the debug build)")
+    parser.add_argument("--database-kill", action="store_true", help="stops PostgreSQL and starts it again; the server stays up")
     arguments = parser.parse_args()
-    if complaint := complaint_about(arguments.inlet or binary_path()):
+    if complaint := complaint_about(arguments.inlet or binary_path()) or complaint_about_database(arguments.database_kill):
         print(complaint, file=sys.stderr)
         return 1
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(2**32)
-    return Run(arguments.rounds, seed, arguments.inlet).main()
+    return Run(arguments.rounds, seed, arguments.inlet, arguments.database_kill).main()
 
 
 if __name__ == "__main__":

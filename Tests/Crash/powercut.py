@@ -29,6 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from crash import Load, resend, violations_of_the_whole, wrong  # noqa: E402
+from databases import CLUSTER  # noqa: E402
 from inlet_server import Server, ServerError, binary_path, complaint_about  # noqa: E402
 
 # _IOR('X', 125, __u32), and its flag to drop the journal that is not on disk yet.
@@ -210,6 +211,9 @@ def main():
     parser.add_argument("--inlet", default=None, help="the program (default: INLET_BIN, or the debug build)")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(2**32)
+    if CLUSTER:
+        print("the power-cut test is about the embedded database; unset TEST_POSTGRES", file=sys.stderr)
+        return EXIT_UNABLE
     if complaint := complaint_about(arguments.inlet or binary_path()):
         print(complaint, file=sys.stderr)
         return EXIT_FAILED

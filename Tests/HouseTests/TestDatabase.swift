@@ -17,13 +17,22 @@ enum TestDatabase {
     static func make() async throws -> String? {
         guard let server else { return nil }
         let name = "house_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
+        try await run("CREATE SCHEMA \(name)", on: server)
+        return "\(server)\(server.contains("?") ? "&" : "?")options=-csearch_path%3D\(name)"
+    }
+
+    /// Drops what ``make()`` made.
+    static func drop(_ conninfo: String?) async throws {
+        guard let server, let name = conninfo?.split(separator: "%3D").last else { return }
+        try await run("DROP SCHEMA \(name) CASCADE", on: server)
+    }
+
+    private static func run(_ statement: String, on server: String) async throws {
         let engine = try PostgresEngine(conninfo: server)
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             engine.enqueueWrite(
-                .steering, { _ = try $0.execute(SQL(stringLiteral: "CREATE SCHEMA \(name)")) },
-                done: { continuation.resume(with: $0) })
+                .steering, { _ = try $0.execute(SQL(stringLiteral: statement)) }, done: { continuation.resume(with: $0) })
         }
         try engine.close()
-        return "\(server)\(server.contains("?") ? "&" : "?")options=-csearch_path%3D\(name)"
     }
 }

@@ -120,7 +120,13 @@ final class TestHouse: Sendable {
             var settings = settings
             settings.database = try await TestDatabase.make()
             settings.isOnDatabaseTime = false
-            try await body(settings)
+            do {
+                try await body(settings)
+            } catch {
+                try? await TestDatabase.drop(settings.database)
+                throw error
+            }
+            try await TestDatabase.drop(settings.database)
         }
     }
 

@@ -10,6 +10,7 @@ func withStore(_ body: (Store) async throws -> Void) async throws {
     let store = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: FixedClock())
     try await body(store)
     try await store.close()
+    try await TestDatabase.drop(conninfo)
 }
 
 /// A store on a real SQLite file in a folder of its own, which goes away at the end.

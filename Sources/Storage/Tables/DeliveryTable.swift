@@ -155,6 +155,11 @@ package struct DeliveryTable {
             """, order: "lease_until", limit: limit)
     }
 
+    /// Deliveries whose attempt a server began.
+    package func running(claimedBy node: ID<Node>, limit: Int) throws(StorageError) -> [Delivery] {
+        try deliveries("state = 'running' AND claimed_by = \(node)", order: "lease_until", limit: limit)
+    }
+
     /// Destinations at which something is due now, or something that goes in order is open.
     package func destinationsDue(now: Timestamp) throws(StorageError) -> [ID<Destination>] {
         // From destination to destination by the indexes, however much is due at each.
