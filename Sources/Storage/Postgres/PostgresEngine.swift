@@ -55,22 +55,7 @@ package final class PostgresEngine: Engine {
         }
     }
 
-    private static let reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-    /// A connection in a new transaction: that one, or, if it broke since it was used last, a new one.
-    fileprivate static func begun(
-        _ begin: String, on link: PostgresLink, or another: () throws(StorageError) -> PostgresLink
-    ) throws(StorageError) -> PostgresLink {
-        do {
-            try link.command(begin)
-            return link
-        } catch {
-            guard !link.isWhole else { throw error }
-            let link = try another()
-            try link.command(begin)
-            return link
-        }
-    }
+    private static let reading: StaticString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     package func read<Answer: Sendable>(_ work: @escaping @Sendable (any Connection) throws -> Answer) async throws -> Answer {
         try await withCheckedThrowingContinuation { [conninfo] continuation in
@@ -79,15 +64,13 @@ package final class PostgresEngine: Engine {
                     pool.ask { link in
                         continuation.resume(
                             with: Result {
-                                let link = try Self.begun(Self.reading, on: link.get()) { () throws(StorageError) in
-                                    try PostgresLink(conninfo, as: "reader")
-                                }
+                                let link = try link.get()
+                                let open = link.hasHungUp() ? try PostgresLink(conninfo, as: "reader") : link
                                 do {
-                                    return try link.finish(work)
+                                    return try open.transact(Self.reading, work)
                                 } catch {
-                                    guard link.mayTryAgain else { throw error }
-                                    try link.command(Self.reading)
-                                    return try link.finish(work)
+                                    guard open.mayTryAgain else { throw error }
+                                    return try open.transact(Self.reading, work)
                                 }
                             })
                     }
@@ -152,12 +135,9 @@ private final class Writer: Sendable {
     func write<Answer>(_ work: (any Connection) throws -> Answer) throws -> Answer {
         var tries = 1
         while true {
-            let link = try PostgresEngine.begun("BEGIN", on: openLink()) { () throws(StorageError) in
-                hangUp()
-                return try openLink()
-            }
+            let link = try openLink()
             do {
-                return try link.finish { connection in
+                return try link.transact("BEGIN") { connection in
                     if lane == .steering, let lock = connection.dialect.steeringLock { _ = try connection.rows(lock) }
                     return try work(connection)
                 }
@@ -175,7 +155,7 @@ private final class Writer: Sendable {
     }
 
     private func openLink() throws(StorageError) -> PostgresLink {
-        if let kept = link.withLock({ $0 }), kept.isWhole { return kept }
+        if let kept = link.withLock({ $0 }), !kept.hasHungUp() { return kept }
         let new = try PostgresLink(conninfo, as: "\(lane)")
         link.withLock { $0 = new }
         return new
@@ -183,16 +163,15 @@ private final class Writer: Sendable {
 }
 
 extension PostgresLink {
-    /// Runs work in the transaction that was begun, and ends it.
-    func finish<Answer>(_ work: (any Connection) throws -> Answer) throws -> Answer {
-        mayTryAgain = false
+    /// Runs work in a transaction.
+    func transact<Answer>(_ begin: StaticString, _ work: (any Connection) throws -> Answer) throws -> Answer {
+        self.begin(begin)
         do {
             let answer = try work(PostgresConnection(link: self))
-            try command("COMMIT")
+            try commit()
             return answer
         } catch {
-            if isWhole, isInTransaction { try? command("ROLLBACK") }
-            if hasStalePlans { forgetPlans() }
+            rollBack()
             throw error
         }
     }
@@ -208,7 +187,5 @@ private struct PostgresConnection: Connection {
 
     func run(_ statements: [SQL]) throws(StorageError) -> [(rows: [Row], changed: Int)] { try link.run(statements) }
 
-    func insert(_ bulk: BulkInsert) throws(StorageError) {
-        if !bulk.rows.isEmpty { try link.copy(bulk) }
-    }
+    func insert(_ bulk: BulkInsert) throws(StorageError) { try link.insert(bulk) }
 }

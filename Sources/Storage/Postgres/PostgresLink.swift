@@ -6,15 +6,13 @@ import Foundation
 /// Used by one thread at a time; whoever owns it sees to that.
 final class PostgresLink: @unchecked Sendable {
     private let handle: OpaquePointer
-    private var prepared: [Prepared: String] = [:]
+    private var prepared: [PostgresStatement.Kind: String] = [:]
     /// Statements are few, but a list of conditions may make many of one.
     private static let preparedMax = 500
 
-    /// A statement with the types of its values: one that is missing may take the type it had before.
-    private struct Prepared: Hashable {
-        let text: String
-        let types: [Oid]
-    }
+    /// What is sent together with the next statement whose answer is waited for: each way there and back costs both sides a change of
+    /// the process, and the network its time.
+    private var waiting: [PostgresStatement] = []
 
     /// Connects as the text says, whose form is libpq's: `postgres://user@host/database?sslmode=verify-full`.
     ///
@@ -97,14 +95,49 @@ final class PostgresLink: @unchecked Sendable {
         try check(result)
     }
 
+    // MARK: Transactions
+
+    /// Begins a transaction with the first statement in it.
+    func begin(_ text: StaticString) {
+        waiting = [PostgresStatement("\(raw: text)")]
+        mayTryAgain = false
+    }
+
+    /// Ends the transaction; returns when what it did is on the server's disk.
+    func commit() throws(StorageError) {
+        let last = waiting
+        waiting = []
+        // Nothing was sent at all.
+        if last.count == 1, !isInTransaction { return }
+        _ = try pipelined(last + [PostgresStatement("COMMIT")])
+    }
+
+    func rollBack() {
+        waiting = []
+        if isWhole, isInTransaction { try? command("ROLLBACK") }
+        if hasStalePlans { forgetPlans() }
+    }
+
+    /// Whether the server has hung up since it was asked last.
+    func hasHungUp() -> Bool {
+        var socket = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
+        while isWhole, poll(&socket, 1, 0) > 0 {
+            if PQconsumeInput(handle) == 0 { return true }
+        }
+        return !isWhole
+    }
+
+    // MARK: Statements
+
     /// Runs a statement.
     ///
     /// - Returns: its rows, and how many it changed.
     func run(_ sql: SQL) throws(StorageError) -> (rows: [Row], changed: Int) {
-        let name = try prepare(sql)
-        let parameters = sql.values.map(Parameter.init)
-        let result = Parameter.withPointers(parameters) { values, lengths, formats in
-            PQexecPrepared(handle, name, Int32(parameters.count), values, lengths, formats, 1)
+        let statement = PostgresStatement(sql)
+        guard waiting.isEmpty else { return try flushed([statement]).last ?? ([], 0) }
+        let name = try prepare(statement)
+        let result = Parameter.withPointers(statement.parameters) { values, lengths, formats in
+            PQexecPrepared(handle, name, Int32(statement.parameters.count), values, lengths, formats, 1)
         }
         defer { PQclear(result) }
         try check(result)
@@ -121,7 +154,7 @@ final class PostgresLink: @unchecked Sendable {
         var rest = statements[...]
         while !rest.isEmpty {
             // So few that their answers fit into the buffers on the way, or both sides would wait to be read.
-            answers += try pipelined(rest.prefix(Self.pipelineMax))
+            answers += try flushed(rest.prefix(Self.pipelineMax).map { PostgresStatement($0) })
             rest = rest.dropFirst(Self.pipelineMax)
         }
         return answers
@@ -129,21 +162,41 @@ final class PostgresLink: @unchecked Sendable {
 
     private static let pipelineMax = 100
 
-    private func pipelined(_ statements: ArraySlice<SQL>) throws(StorageError) -> [(rows: [Row], changed: Int)] {
+    /// Writes rows: with the next statement, or by `COPY` if they are so many bytes that they are better not kept here twice.
+    func insert(_ bulk: BulkInsert) throws(StorageError) {
+        if bulk.rows.isEmpty { return }
+        guard let statement = PostgresStatement(bulk, bytesMax: Self.waitingBytesMax) else {
+            _ = try flushed([])
+            return try copy(bulk)
+        }
+        waiting.append(statement)
+    }
+
+    private static let waitingBytesMax = 4 << 20
+
+    // The answers of those statements, after those that waited.
+    private func flushed(_ statements: [PostgresStatement]) throws(StorageError) -> [(rows: [Row], changed: Int)] {
+        let before = waiting
+        waiting = []
+        if before.isEmpty, statements.isEmpty { return [] }
+        return Array(try pipelined(before + statements).suffix(statements.count))
+    }
+
+    private func pipelined(_ statements: [PostgresStatement]) throws(StorageError) -> [(rows: [Row], changed: Int)] {
         // Preparing is not part of the pipeline, nor may a name vanish while it waits in it.
         if prepared.count + statements.count > Self.preparedMax { forgetPlans() }
-        let names = try statements.map { sql throws(StorageError) in try prepare(sql) }
+        let names = try statements.map { statement throws(StorageError) in try prepare(statement) }
         guard PQenterPipelineMode(handle) == 1 else { throw failure(nil) }
         defer { PQexitPipelineMode(handle) }
-        for (sql, name) in zip(statements, names) {
-            let parameters = sql.values.map(Parameter.init)
-            let isSent = Parameter.withPointers(parameters) { values, lengths, formats in
-                PQsendQueryPrepared(handle, name, Int32(parameters.count), values, lengths, formats, 1)
+        for (statement, name) in zip(statements, names) {
+            let isSent = Parameter.withPointers(statement.parameters) { values, lengths, formats in
+                PQsendQueryPrepared(handle, name, Int32(statement.parameters.count), values, lengths, formats, 1)
             }
             guard isSent == 1 else { throw failure(nil) }
         }
         guard PQpipelineSync(handle) == 1 else { throw failure(nil) }
         var answers: [(rows: [Row], changed: Int)] = []
+        answers.reserveCapacity(statements.count)
         var fault: StorageError?
         var isOver = false
         // After each statement's result comes none once, and at the end that of the sync.
@@ -168,7 +221,7 @@ final class PostgresLink: @unchecked Sendable {
     }
 
     /// Writes rows by binary `COPY`, in which a value has no type of its own but that of its column.
-    func copy(_ bulk: BulkInsert) throws(StorageError) {
+    private func copy(_ bulk: BulkInsert) throws(StorageError) {
         let names = bulk.columns.map(\.description).joined(separator: ", ")
         let began = PQexec(handle, "COPY \(bulk.table.description) (\(names)) FROM STDIN (FORMAT binary)")
         defer { PQclear(began) }
@@ -195,18 +248,15 @@ final class PostgresLink: @unchecked Sendable {
         if let fault { throw fault }
     }
 
-    private func prepare(_ sql: SQL) throws(StorageError) -> String {
-        let key = Prepared(text: sql.text, types: sql.values.map(\.postgresType))
-        if let name = prepared[key] { return name }
-        if prepared.count >= Self.preparedMax {
-            try command("DEALLOCATE ALL")
-            prepared.removeAll(keepingCapacity: true)
-        }
+    private func prepare(_ statement: PostgresStatement) throws(StorageError) -> String {
+        let kind = statement.kind
+        if let name = prepared[kind] { return name }
+        if prepared.count >= Self.preparedMax { forgetPlans() }
         let name = "s\(prepared.count)"
-        let result = PQprepare(handle, name, sql.text, Int32(key.types.count), key.types)
+        let result = PQprepare(handle, name, kind.text, Int32(kind.types.count), kind.types)
         defer { PQclear(result) }
         try check(result)
-        prepared[key] = name
+        prepared[kind] = name
         return name
     }
 

@@ -11,6 +11,9 @@ private enum TypeID {
     static let text: Oid = 25
     static let varchar: Oid = 1043
     static let numeric: Oid = 1700
+    static let byteaArray: Oid = 1001
+    static let textArray: Oid = 1009
+    static let int8Array: Oid = 1016
     /// The server finds out.
     static let unknown: Oid = 0
 }
@@ -84,12 +87,81 @@ extension SQLValue {
     }
 }
 
+/// A statement with its values as they are sent.
+struct PostgresStatement {
+    /// What is prepared: the text with the types of its values, for one that is missing may take the type it had before.
+    struct Kind: Hashable {
+        let text: String
+        let types: [UInt32]
+    }
+
+    let kind: Kind
+    let parameters: [Parameter]
+
+    init(_ sql: SQL) {
+        kind = Kind(text: sql.text, types: sql.values.map(\.postgresType))
+        parameters = sql.values.map { Parameter($0) }
+    }
+
+    /// Rows as one statement with an array for each column; columns without any value are left out, and so have none.
+    ///
+    /// - Returns: `nil` if they are more bytes than that.
+    init?(_ bulk: BulkInsert, bytesMax: Int) {
+        var names: [String] = []
+        var types: [UInt32] = []
+        var parameters: [Parameter] = []
+        var bytes = 0
+        for (column, name) in bulk.columns.enumerated() {
+            let values = bulk.rows.map { column < $0.count ? $0[column] : .null }
+            guard let type = values.lazy.map(\.postgresType).first(where: { $0 != TypeID.unknown }) else { continue }
+            let array = Self.array(of: values, type)
+            bytes += array.count
+            guard bytes <= bytesMax else { return nil }
+            names.append(name)
+            types.append(Self.arrayType(of: type))
+            parameters.append(Parameter(bytes: array))
+        }
+        let list = names.joined(separator: ", ")
+        let numbers = names.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
+        kind = Kind(text: "INSERT INTO \(bulk.table) (\(list)) SELECT * FROM unnest(\(numbers))", types: types)
+        self.parameters = parameters
+    }
+
+    private static func arrayType(of type: UInt32) -> UInt32 {
+        switch type {
+        case TypeID.int8: TypeID.int8Array
+        case TypeID.bytea: TypeID.byteaArray
+        default: TypeID.textArray
+        }
+    }
+
+    // Dimensions, whether one is missing, the type; length and lower bound; then each with its length (PostgreSQL's array_send).
+    private static func array(of values: [SQLValue], _ type: UInt32) -> [UInt8] {
+        var bytes: [UInt8] = []
+        append(Int32(1), to: &bytes)
+        append(Int32(values.contains(.null) ? 1 : 0), to: &bytes)
+        append(type, to: &bytes)
+        append(Int32(clamping: values.count), to: &bytes)
+        append(Int32(1), to: &bytes)
+        for value in values { CopyStream.append(value, to: &bytes) }
+        return bytes
+    }
+
+    private static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: number.bigEndian) { bytes += $0 }
+    }
+}
+
 /// Values on their way to libpq.
 struct Parameter {
     private let bytes: [UInt8]?
 
     init(_ value: SQLValue) {
         bytes = value.postgresBytes
+    }
+
+    init(bytes: [UInt8]) {
+        self.bytes = bytes
     }
 
     /// Hands out the arrays that libpq wants: where each value begins, how long it is, and that it is binary.
@@ -123,17 +195,27 @@ enum CopyStream {
         var bytes = head
         for row in rows {
             append(Int16(clamping: columns), to: &bytes)
-            for value in row {
-                guard let field = value.postgresBytes else {
-                    append(Int32(-1), to: &bytes)
-                    continue
-                }
-                append(Int32(clamping: field.count), to: &bytes)
-                bytes += field
-            }
+            for value in row { append(value, to: &bytes) }
         }
         append(Int16(-1), to: &bytes)
         return bytes
+    }
+
+    /// A value behind its length; a missing one has the length -1.
+    static func append(_ value: SQLValue, to bytes: inout [UInt8]) {
+        switch value {
+        case .null: append(Int32(-1), to: &bytes)
+        case .integer(let integer):
+            append(Int32(8), to: &bytes)
+            append(integer, to: &bytes)
+        case .bytes(let data):
+            append(Int32(clamping: data.count), to: &bytes)
+            bytes += data
+        case .text:
+            let text = value.postgresBytes ?? []
+            append(Int32(clamping: text.count), to: &bytes)
+            bytes += text
+        }
     }
 
     private static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
