@@ -108,6 +108,16 @@ package final class Desk: Sendable {
         return .first(at: clock.now().adding(span.negated))
     }
 
+    /// Drops a part of a table; in vain if somebody reads there for long, and then the next sweep tries again.
+    func hasDropped(_ part: PartTable.Part) async throws -> Bool {
+        do {
+            try await write { try PartTable($0.connection).drop(part) }
+            return true
+        } catch OperationError.unavailable {
+            return false
+        }
+    }
+
     // By how much the clocks of servers that share a database are apart at most; each goes by the database's.
     private static let clocksApart = Interval(microseconds: 250_000)
 

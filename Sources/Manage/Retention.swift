@@ -53,7 +53,7 @@ package struct Retention: Sendable {
             while try await desk.write({
                 try DeliveryTable($0.connection).drop(of: part.ids, at: now, limit: Self.deliveriesPerStep)
             }) > 0 {}
-            try await desk.write { try PartTable($0.connection).drop(part) }
+            guard try await desk.hasDropped(part) else { return }
             desk.bell.ring()
         }
     }

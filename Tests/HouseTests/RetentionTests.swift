@@ -34,6 +34,42 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: !TestDatabase.isEmbedded, "an embedded database has no parts"))
+    func `A day that is over goes as a whole, and so do its deliveries; who reads there is waited for an hour`() async throws {
+        try await TestHouse.open([.eventsDays: "2"]) { house async throws in
+            func days() async throws -> Int { try await house.house.store.read { try PartTable($0).list(.events).count } }
+            try await house.client().createDestination(
+                NewDestination(name: "far", kind: "log", settings: ["file": "far.jsonl"]))
+            _ = try await house.client().createFlow(
+                NewFlow(name: "f", webhook: house.made.webhook.text, destinations: ["far"]))
+            let old = try await post("old", house)
+            try await house.delivery(of: old, "delivered")
+            let before = try await days()
+            house.clock.advance(by: .days(3))
+            let begun = AsyncStream.makeStream(of: Void.self)
+            let gate = DispatchSemaphore(value: 0)
+            let reading = Task {
+                try await house.house.store.read { connection in
+                    _ = try EventTable(connection).lastNumber()
+                    begun.continuation.yield()
+                    gate.wait()
+                }
+            }
+            var hasBegun = begun.stream.makeAsyncIterator()
+            await hasBegun.next()
+
+            try await house.house.retention.run()
+            #expect(try await days() == before)
+            gate.signal()
+            try await reading.value
+            try await house.house.retention.run()
+
+            #expect(try await days() == before - 1)
+            #expect(try await events(house).isEmpty)
+            #expect(try await house.client().deliveries(event: old).items.isEmpty)
+        }
+    }
+
     @Test func `A webhook's own days go before the setting, and null gives the setting back`() async throws {
         try await TestHouse.open([.eventsDays: "10"]) { house async throws in
             let client = house.client()
