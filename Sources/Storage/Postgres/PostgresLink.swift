@@ -47,7 +47,10 @@ final class PostgresLink: @unchecked Sendable {
     deinit { PQfinish(handle) }
 
     /// Whether it can be used again.
-    var isWhole: Bool { PQstatus(handle) == CONNECTION_OK }
+    var isWhole: Bool { !isSpoilt && PQstatus(handle) == CONNECTION_OK }
+
+    /// Whether a pipeline did not come to its end, so that nobody knows whose the next answer would be.
+    private var isSpoilt = false
 
     /// Whether a transaction is open, failed or not.
     var isInTransaction: Bool {
@@ -121,10 +124,12 @@ final class PostgresLink: @unchecked Sendable {
     /// Whether the server has hung up since it was asked last.
     func hasHungUp() -> Bool {
         var socket = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
-        while isWhole, poll(&socket, 1, 0) > 0 {
+        // What the server says before it hangs up is little.
+        for _ in 0..<100 where isWhole {
+            guard poll(&socket, 1, 0) > 0 else { return false }
             if PQconsumeInput(handle) == 0 { return true }
         }
-        return !isWhole
+        return true
     }
 
     // MARK: Statements
@@ -187,7 +192,7 @@ final class PostgresLink: @unchecked Sendable {
         if prepared.count + statements.count > Self.preparedMax { forgetPlans() }
         let names = try statements.map { statement throws(StorageError) in try prepare(statement) }
         guard PQenterPipelineMode(handle) == 1 else { throw failure(nil) }
-        defer { PQexitPipelineMode(handle) }
+        defer { if PQexitPipelineMode(handle) != 1 { isSpoilt = true } }
         for (statement, name) in zip(statements, names) {
             let isSent = Parameter.withPointers(statement.parameters) { values, lengths, formats in
                 PQsendQueryPrepared(handle, name, Int32(statement.parameters.count), values, lengths, formats, 1)
@@ -199,9 +204,16 @@ final class PostgresLink: @unchecked Sendable {
         answers.reserveCapacity(statements.count)
         var fault: StorageError?
         var isOver = false
+        var nothings = 0
         // After each statement's result comes none once, and at the end that of the sync.
         while !isOver, isWhole {
-            guard let result = PQgetResult(handle) else { continue }
+            guard let result = PQgetResult(handle) else {
+                nothings += 1
+                // Never twice, unless the connection broke in a way that libpq has not noticed.
+                if nothings > 1 { isSpoilt = true }
+                continue
+            }
+            nothings = 0
             defer { PQclear(result) }
             switch PQresultStatus(result) {
             case PGRES_PIPELINE_SYNC: isOver = true
