@@ -152,7 +152,8 @@ struct FollowTests {
             try await one.write { transaction in
                 let name = Dialect.applicationName("'listener'")
                 _ = try transaction.connection.rows(
-                    "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE application_name = \(sql: name)")
+                    "SELECT pg_terminate_backend(pid, 10000) AS ended FROM pg_stat_activity WHERE application_name = \(sql: name)"
+                )
             }
 
             await words.next()
@@ -170,7 +171,7 @@ struct FollowTests {
             try await one.write { transaction in
                 _ = try transaction.connection.rows(
                     """
-                    SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+                    SELECT pg_terminate_backend(pid, 10000) AS ended FROM pg_stat_activity WHERE pid <> pg_backend_pid()
                         AND right(application_name, 8) = left(md5(current_schema()), 8)
                     """)
             }
@@ -222,20 +223,34 @@ struct FollowTests {
         }
     }
 
-    @Test(arguments: ["synchronous_commit", "fsync", "full_page_writes"])
-    func `N1 a server that may lose what it acknowledged is refused`(setting: String) async throws {
-        let conninfo = try #require(try await TestDatabase.make())
-        // The other two can only be set for the whole server.
-        guard setting == "synchronous_commit" else {
-            let engine = try PostgresEngine(conninfo: conninfo)
-            let value = try await engine.read { try $0.row("SELECT current_setting(\(setting)) AS value")?.text("value") }
-            #expect(value == "on")
-            return try engine.close()
+    @Test func `N1 work that passes a failed statement over is not called kept`() async throws {
+        try await withStores { one, _, _ in
+            let organization = ID<Organization>.random()
+            let insert: SQL = "INSERT INTO daily_usage (organization, day, accepted) VALUES (\(organization), 7, 1)"
+            for rest in [[], [insert]] as [[SQL]] {
+                await #expect(throws: StorageError.self) {
+                    try await one.write { transaction in
+                        try transaction.connection.execute(insert)
+                        _ = try? transaction.connection.execute(insert)
+                        for statement in rest { _ = try? transaction.connection.execute(statement) }
+                    }
+                }
+            }
+            try await count(one, organization)
+            let days = try await one.read {
+                try $0.rows("SELECT day FROM daily_usage WHERE organization = \(organization)").map { try $0.integer("day") }
+            }
+            #expect(days == [1])
         }
+    }
+
+    @Test func `N1 a session that may lose what it acknowledged is refused`() async throws {
+        let conninfo = try #require(try await TestDatabase.make())
         let unsafe = conninfo + "%20-csynchronous_commit%3Doff"
 
         #expect(throws: StorageError.self) { try PostgresEngine(conninfo: unsafe) }
         try PostgresEngine(conninfo: unsafe, isUnsafe: true).close()
+        try await TestDatabase.drop(conninfo)
     }
 
     @Test func `Where no database answers it says so in one line`() {

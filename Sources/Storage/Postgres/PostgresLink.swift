@@ -112,6 +112,10 @@ final class PostgresLink: @unchecked Sendable {
         waiting = []
         // Nothing was sent at all.
         if last.count == 1, !isInTransaction { return }
+        // PostgreSQL would answer COMMIT with success and keep nothing.
+        guard PQtransactionStatus(handle) != PQTRANS_INERROR else {
+            throw .statement("a statement of the transaction failed, and the work went on")
+        }
         _ = try pipelined(last + [PostgresStatement("COMMIT")])
     }
 
@@ -234,8 +238,8 @@ final class PostgresLink: @unchecked Sendable {
 
     /// Writes rows by binary `COPY`, in which a value has no type of its own but that of its column.
     private func copy(_ bulk: BulkInsert) throws(StorageError) {
-        let names = bulk.columns.map(\.description).joined(separator: ", ")
-        let began = PQexec(handle, "COPY \(bulk.table.description) (\(names)) FROM STDIN (FORMAT binary)")
+        let names = bulk.columns.joined(separator: ", ")
+        let began = PQexec(handle, "COPY \(bulk.table) (\(names)) FROM STDIN (FORMAT binary)")
         defer { PQclear(began) }
         guard PQresultStatus(began) == PGRES_COPY_IN else { return try check(began) }
         let bytes = CopyStream.bytes(of: bulk.rows, columns: bulk.columns.count)
