@@ -327,7 +327,7 @@ package actor Dispatcher: Service {
     // still has it until the lease is over.
     private func recover() async {
         await takeBack { [roster] table in
-            try table.orphans(limit: 10_000).filter { delivery in
+            try table.orphans(limit: .max).filter { delivery in
                 let destination = roster.destination(delivery.destination)?.destination
                 return !(destination.flatMap { AllKinds.kind(named: $0.kind)?.isPulled } ?? false)
             }

@@ -377,11 +377,7 @@ package final class Appender: Sendable {
         let calls = group.batches.flatMap { $0.calls }
         switch result {
         case .success(let kept):
-            if queue.withLock({ queue in
-                defer { queue.isFailing = false }; return queue.isFailing
-            }) {
-                logger.notice("calls are kept again")
-            }
+            if hasTurned(failing: false) { logger.notice("calls are kept again") }
             let now = clock.now()
             let answers = kept.answers
             if !kept.due.isEmpty { onDue(kept.due) }
@@ -394,9 +390,7 @@ package final class Appender: Sendable {
             }
         case .failure(let error):
             // Nothing of this group is on disk, so nobody is told that it is.
-            if queue.withLock({ queue in
-                defer { queue.isFailing = true }; return !queue.isFailing
-            }) {
+            if hasTurned(failing: true) {
                 logger.error("calls cannot be kept", metadata: ["calls": "\(calls.count)", "error": "\(error)"])
             }
             let rejection: Rejection = (error as? StorageError) == .full ? .diskNearlyFull : .storageUnavailable
@@ -412,6 +406,14 @@ package final class Appender: Sendable {
         }
         if let gathering { end(gathering) }
         askWriter()
+    }
+
+    // Whether it was otherwise before.
+    private func hasTurned(failing: Bool) -> Bool {
+        queue.withLock { queue in
+            defer { queue.isFailing = failing }
+            return queue.isFailing != failing
+        }
     }
 
     private func end(_ gathering: Gathering) {

@@ -83,6 +83,8 @@ package struct Sweep: Sendable {
                 try ResourceTable($0.connection).drop(step, before: start, limit: $1)
             }
         }
+        let followed = now.adding(.days(-1))
+        try await inSteps(of: Self.rowsPerStep) { try ChangeTable($0.connection).drop(before: followed, limit: $1) }
         let lost = OrderedID<Delivery>.first(at: now.adding(Limits.lostDeliveriesKept.negated))
         try await inSteps(of: Self.rowsPerStep) { try DeliveryTable($0.connection).dropExpired(before: lost, limit: $1) }
         // One day more than is shown, so that the last day is whole.
@@ -101,8 +103,6 @@ package struct Sweep: Sendable {
     /// Makes sure that the next days have parts for what comes in. Sweeps do it; a server that starts does it before the first call.
     package func prepareParts(at now: Timestamp) async throws {
         try await desk.write { try PartTable($0.connection).prepare(now.day...(now.day + Self.daysAhead)) }
-        let known = now.adding(.days(-1))
-        try await inSteps(of: Self.rowsPerStep) { try ChangeTable($0.connection).drop(before: known, limit: $1) }
     }
 
     private func inSteps(

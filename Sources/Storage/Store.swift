@@ -173,7 +173,7 @@ package final class Store: Sendable {
     /// Says that this server lives, and learns which others do.
     ///
     /// - Throws: ``StorageError/locked(_:)`` if the place is another's by now; the server is to end then.
-    package func renewPlace(by clock: any WallClock) async throws {
+    package func renewPlace() async throws {
         guard engine.dialect.isShared else { return }
         let askedAt = ContinuousClock.now
         let askedBy = clock.now()

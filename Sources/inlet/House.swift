@@ -37,7 +37,6 @@ package struct House: Sendable {
     private let ownCall: OwnCall
     private let logger: Logger
     private let clock: any WallClock
-    private let machineClock: any WallClock
 
     /// Whether there is a database already; one that is not embedded is somebody else's to make.
     package static func hasStore(_ settings: Settings) -> Bool {
@@ -56,6 +55,13 @@ package struct House: Sendable {
             } else {
                 try SQLiteEngine(folder: settings.data, synchronous: settings.isUnsafe ? .normal : .full)
             }
+        return try await openStore(on: engine, clock: clock, progress: progress)
+    }
+
+    /// Opens the store on an engine, which is closed if that fails.
+    static func openStore(
+        on engine: any Engine, clock: any WallClock, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> Store {
         do {
             return try await Store(engine: engine, clock: clock, progress: progress)
         } catch {
@@ -71,7 +77,6 @@ package struct House: Sendable {
         settings: Settings, store: Store, keyRing: KeyRing, clock machineClock: any WallClock, logger: Logger
     ) async throws {
         try await Installation.check(store, keyRing)
-        self.machineClock = machineClock
         let clock: any WallClock =
             settings.isOnDatabaseTime && store.dialect.isShared
             ? SharedClock(machine: machineClock, place: store.place) : machineClock
@@ -175,7 +180,7 @@ package struct House: Sendable {
                 onIngestBound(port)
             })
         return [
-            PlaceKeeper(store: store, clock: machineClock, logger: logger), housekeeper, sweeper, notifier,
+            PlaceKeeper(store: store, logger: logger), housekeeper, sweeper, notifier,
             Learning(learner: fieldLearner, place: store.place, logger: logger), dispatcher, replayer,
             Listener(setting: .admin, address: settings.admin) { try await admin.run() },
             Listener(setting: .ingest, address: settings.ingest) { try await door.run() },

@@ -58,11 +58,11 @@ enum StoreMove {
         let clock = SystemClock()
         let source = try SQLiteEngine(folder: settings.data)
         // Both are brought up to the schema of this program first.
-        let old = try await opened(source, clock)
+        let old = try await House.openStore(on: source, clock: clock, progress: { _ in })
         do {
             try await Installation.check(old, keyRing)
             let target = try PostgresEngine(conninfo: conninfo)
-            let new = try await opened(target, clock)
+            let new = try await House.openStore(on: target, clock: clock, progress: { _ in })
             do {
                 let moved = try await StoreMover(from: source, to: target).run(progress: progress)
                 try await Installation.check(new, keyRing)
@@ -75,15 +75,6 @@ enum StoreMove {
             }
         } catch {
             try? await old.close()
-            throw error
-        }
-    }
-
-    private static func opened(_ engine: any Engine, _ clock: any WallClock) async throws -> Store {
-        do {
-            return try await Store(engine: engine, clock: clock)
-        } catch {
-            try? engine.close()
             throw error
         }
     }

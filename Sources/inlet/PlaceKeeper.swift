@@ -9,8 +9,6 @@ import Synchronization
 /// told of it, and each second in any case. Does nothing where no other server can be.
 struct PlaceKeeper: Service {
     let store: Store
-    /// The machine's own, whatever the database says.
-    let clock: any WallClock
     let logger: Logger
     private static let pause = Duration.seconds(1)
 
@@ -26,7 +24,7 @@ struct PlaceKeeper: Service {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await Self.eachSecond(outage, "the place among the servers could not be kept") {
-                        try await store.renewPlace(by: clock)
+                        try await store.renewPlace()
                     }
                 }
                 group.addTask {

@@ -138,17 +138,13 @@ struct PostgresStatement {
     // Dimensions, whether one is missing, the type; length and lower bound; then each with its length (PostgreSQL's array_send).
     private static func array(of values: [SQLValue], _ type: UInt32) -> [UInt8] {
         var bytes: [UInt8] = []
-        append(Int32(1), to: &bytes)
-        append(Int32(values.contains(.null) ? 1 : 0), to: &bytes)
-        append(type, to: &bytes)
-        append(Int32(clamping: values.count), to: &bytes)
-        append(Int32(1), to: &bytes)
+        CopyStream.append(Int32(1), to: &bytes)
+        CopyStream.append(Int32(values.contains(.null) ? 1 : 0), to: &bytes)
+        CopyStream.append(type, to: &bytes)
+        CopyStream.append(Int32(clamping: values.count), to: &bytes)
+        CopyStream.append(Int32(1), to: &bytes)
         for value in values { CopyStream.append(value, to: &bytes) }
         return bytes
-    }
-
-    private static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
-        withUnsafeBytes(of: number.bigEndian) { bytes += $0 }
     }
 }
 
@@ -218,7 +214,8 @@ enum CopyStream {
         }
     }
 
-    private static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
+    /// A number in the order of bytes of the network.
+    static func append(_ number: some FixedWidthInteger, to bytes: inout [UInt8]) {
         withUnsafeBytes(of: number.bigEndian) { bytes += $0 }
     }
 }

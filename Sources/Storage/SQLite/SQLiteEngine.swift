@@ -256,10 +256,10 @@ private struct SQLiteConnection: Connection {
     func insert(_ bulk: BulkInsert) throws(StorageError) {
         guard !bulk.rows.isEmpty else { return }
         try reportingOurErrors {
-            let names = bulk.columns.map(\.description).joined(separator: ", ")
+            let names = bulk.columns.joined(separator: ", ")
             let numbers = bulk.columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
             let statement = try database.cachedStatement(
-                sql: "INSERT INTO \(bulk.table.description) (\(names)) VALUES (\(numbers))")
+                sql: "INSERT INTO \(bulk.table) (\(names)) VALUES (\(numbers))")
             for row in bulk.rows {
                 try statement.insert(row)
             }

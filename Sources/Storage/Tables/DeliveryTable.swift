@@ -35,10 +35,7 @@ package struct DeliveryTable {
     package func update(_ delivery: Delivery) throws(StorageError) {
         try connection.execute(
             """
-            UPDATE deliveries SET state = \(delivery.state.rawValue), is_retry = \(delivery.attempts > 0),
-                attempts = \(delivery.attempts), due_at = \(delivery.dueAt), lease_until = \(delivery.leaseUntil),
-                settled_at = \(delivery.settledAt), reason = \(delivery.reason?.rawValue)
-            WHERE id = \(delivery.id)
+            UPDATE deliveries SET \(sql: Self.changing(delivery)) WHERE id = \(delivery.id)
             """)
     }
 
@@ -48,9 +45,7 @@ package struct DeliveryTable {
     package func update(_ delivery: Delivery, heldBy attempt: Int) throws(StorageError) -> Bool {
         try connection.execute(
             """
-            UPDATE deliveries SET state = \(delivery.state.rawValue), is_retry = \(delivery.attempts > 0),
-                attempts = \(delivery.attempts), due_at = \(delivery.dueAt), lease_until = \(delivery.leaseUntil),
-                settled_at = \(delivery.settledAt), reason = \(delivery.reason?.rawValue)
+            UPDATE deliveries SET \(sql: Self.changing(delivery))
             WHERE id = \(delivery.id) AND state = 'running' AND attempts = \(attempt)
             """) == 1
     }
@@ -64,9 +59,7 @@ package struct DeliveryTable {
     ) throws(StorageError) -> [Bool] {
         let statements: [SQL] = changes.map { delivery, attempts, node in
             """
-            UPDATE deliveries SET state = \(delivery.state.rawValue), is_retry = \(delivery.attempts > 0),
-                attempts = \(delivery.attempts), due_at = \(delivery.dueAt), lease_until = \(delivery.leaseUntil),
-                settled_at = \(delivery.settledAt), reason = \(delivery.reason?.rawValue), claimed_by = \(node)
+            UPDATE deliveries SET \(sql: Self.changing(delivery)), claimed_by = \(node)
             WHERE id = (
                 SELECT id FROM deliveries WHERE id = \(delivery.id) AND state = 'due' AND attempts = \(attempts)
                 \(dialect: connection.dialect.skipLocked))
@@ -394,6 +387,15 @@ package struct DeliveryTable {
     /// The attempts of a delivery, the first first.
     package func attempts(of delivery: OrderedID<Delivery>) throws(StorageError) -> [Attempt] {
         try connection.rows("SELECT * FROM attempts WHERE delivery = \(delivery) ORDER BY number").map(Attempt.init)
+    }
+
+    // What can change of a delivery.
+    private static func changing(_ delivery: Delivery) -> SQL {
+        """
+        state = \(delivery.state.rawValue), is_retry = \(delivery.attempts > 0), attempts = \(delivery.attempts),
+            due_at = \(delivery.dueAt), lease_until = \(delivery.leaseUntil), settled_at = \(delivery.settledAt),
+            reason = \(delivery.reason?.rawValue)
+        """
     }
 
     // An index of some rows is only read for a statement that repeats its condition.
