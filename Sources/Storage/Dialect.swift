@@ -92,8 +92,12 @@ package enum Dialect: String, Sendable {
 
     /// Makes a part of a table that is ``strictByTime``; nothing where there are no parts.
     ///
-    /// - Parameter name: made by the program, never from outside.
-    package func partition(of table: StaticString, named name: String, _ part: Part) -> [SQL] {
+    /// - Parameters:
+    ///   - name: made by the program, never from outside.
+    ///   - columns: by which rows of it are looked for; see ``alwaysByIndex(_:of:)``.
+    package func partition(
+        of table: StaticString, named name: String, _ part: Part, soughtBy columns: [StaticString]
+    ) -> [SQL] {
         guard self == .postgres else { return [] }
         // Bounds are part of the definition and cannot be bound as values.
         let bounds =
@@ -101,7 +105,19 @@ package enum Dialect: String, Sendable {
             case .ids(let ids): "FOR VALUES FROM (\(ids.lowerBound)) TO (\(ids.upperBound))"
             case .rest: "DEFAULT"
             }
-        return [SQL(stringLiteral: "CREATE TABLE \(name) PARTITION OF \(table) \(bounds)")]
+        return [SQL(stringLiteral: "CREATE TABLE \(name) PARTITION OF \(table) \(bounds)")] + alwaysByIndex(columns, of: name)
+    }
+
+    /// Has rows that equal a value in one of those columns always found by its index.
+    ///
+    /// Where PostgreSQL knows how frequent values are, it looks for a frequent one in the order of the ids, and so reads all that came
+    /// since the last row of a webhook that has been silent for a while. Of columns that it keeps no statistics of it takes every value
+    /// for a rare one.
+    ///
+    /// - Parameter table: made by the program, never from outside.
+    package func alwaysByIndex(_ columns: [StaticString], of table: String) -> [SQL] {
+        guard self == .postgres else { return [] }
+        return columns.map { SQL(stringLiteral: "ALTER TABLE \(table) ALTER COLUMN \($0) SET STATISTICS 0") }
     }
 
     /// Whether bytes stand in a column of bytes.

@@ -22,7 +22,9 @@ extension Migration {
             """,
             // The server whose attempt is under way; none where somebody came for the delivery.
             "ALTER TABLE deliveries ADD COLUMN claimed_by \(dialect: text)",
-        ] + dialect.partition(of: "events", named: "events_rest", .rest)
-            + dialect.partition(of: "refused_calls", named: "refused_calls_rest", .rest)
+        ] + dialect.partition(of: "events", named: "events_rest", .rest, soughtBy: ["webhook"])
+            + dialect.partition(
+                of: "refused_calls", named: "refused_calls_rest", .rest, soughtBy: ["webhook", "token", "cause"])
+            + dialect.alwaysByIndex(["destination", "event", "state"], of: "deliveries")
     }
 }

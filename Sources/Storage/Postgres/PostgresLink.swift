@@ -33,6 +33,9 @@ final class PostgresLink: @unchecked Sendable {
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
         // Who was cut off in the middle of a transaction must not hold up the other servers.
         try command("SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s'")
+        // What is listed is read in the order of an index until there is enough of it. A bitmap has no order: all that matches would be
+        // fetched and sorted first.
+        try command("SET enable_bitmapscan = off")
         try command("SELECT set_config('application_name', \(Dialect.applicationName("'\(role)'").text), false)")
     }
 

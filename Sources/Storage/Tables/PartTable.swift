@@ -17,6 +17,14 @@ package struct PartTable {
             case .refusedCalls: "refused_calls"
             }
         }
+
+        // What its indexes begin with, behind the organization.
+        fileprivate var soughtBy: [StaticString] {
+            switch self {
+            case .events: ["webhook"]
+            case .refusedCalls: ["webhook", "token", "cause"]
+            }
+        }
     }
 
     /// One day of a table, in UTC.
@@ -63,7 +71,9 @@ package struct PartTable {
             for day in days where !known.contains(day) {
                 let part = Part(whole, day: day)
                 guard try !hasRest(of: part) else { continue }
-                for statement in connection.dialect.partition(of: whole.name, named: part.name, .ids(part.ids)) {
+                let statements = connection.dialect.partition(
+                    of: whole.name, named: part.name, .ids(part.ids), soughtBy: whole.soughtBy)
+                for statement in statements {
                     try connection.execute(statement)
                 }
             }
