@@ -15,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -30,6 +32,35 @@ RATIO_MIN = 0.5
 COLUMNS = (
     "organization, webhook, token, received_at, remote_address, query, content_type, headers, context, basic_user, body_bytes, "
     "body_sha256, body, released_at")
+
+
+@contextmanager
+def cluster_of_ones_own():
+    """A PostgreSQL that runs meanwhile."""
+    # The path of its socket must be short.
+    cluster = postgres.Cluster(tempfile.mkdtemp(prefix="inlet-bench-", dir="/tmp"))
+    try:
+        cluster.make()
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@contextmanager
+def moved(launch, binary, is_wanted):
+    """Moves what stands in a folder to a PostgreSQL, which the server uses from then on; the seconds it took, `None` if it is not wanted."""
+    if not is_wanted:
+        yield None
+        return
+    with cluster_of_ones_own() as cluster:
+        begun = time.monotonic()
+        subprocess.run(
+            [str(binary), "migrate-store", "--from", str(launch.database), "--to", cluster.conninfo],
+            env=os.environ | launch.environment, stdin=subprocess.DEVNULL, check=True)
+        seconds = round(time.monotonic() - begun, 1)
+        launch.environment["INLET_DATABASE"] = cluster.conninfo
+        yield seconds
 
 
 class InletOnPostgres(servers.Inlet):
@@ -91,11 +122,7 @@ def run(options, connections):
     with tempfile.TemporaryDirectory(prefix="postgres-", dir=BUILT) as folder:
         folder = Path(folder)
         (folder / "body.json").write_bytes(body)
-        # The path of its socket must be short.
-        cluster = postgres.Cluster(tempfile.mkdtemp(prefix="inlet-bench-", dir="/tmp"))
-        cluster.make()
-        cluster.start()
-        try:
+        with cluster_of_ones_own() as cluster:
             embedded = rate(servers.Inlet(options.inlet.resolve()), folder, "sqlite", connections, options, body)
             before = counters(cluster)
             ours = rate(
@@ -106,8 +133,6 @@ def run(options, connections):
             prepare(cluster)
             sent = pgbench(cluster, sending(batch, body), batch, options.seconds)
             copied = pgbench(cluster, copying(batch), batch, options.seconds)
-        finally:
-            cluster.remove()
     return {
         "sqlite": round(embedded), "postgres": round(ours), "batch": batch, "pgbench": round(sent),
         "pgbench_copying": round(copied),

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import hits
+import on_postgres
 import search
 import servers
 
@@ -42,7 +43,7 @@ def main():
     result["command"] = " ".join(["python3", "Benchmarks/pages.py"] + sys.argv[1:])
     print(text(result))
     options.output.mkdir(parents=True, exist_ok=True)
-    name = f"{result['date'][:10]}-pages"
+    name = f"{result['date'][:10]}-pages" + ("-postgres" if options.postgres else "")
     (options.output / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.output / f"{name}.md").write_text(text(result))
     return 0 if all(page["max"] <= BOUND_MS for page in result["pages"]) else 1
@@ -56,6 +57,7 @@ def parse():
     parser.add_argument("--entries", type=int, default=10_000, help="how many entries the audit log has at least")
     parser.add_argument("--refused", type=int, default=200_000, help="how many refused calls there are")
     parser.add_argument("--queries", type=int, default=10, help="how often each page is asked for")
+    parser.add_argument("--postgres", action="store_true", help="move it all to a PostgreSQL of its own before it is measured")
     parser.add_argument("--output", type=Path, default=ROOT / "Benchmarks/results", help="folder of the results")
     return parser.parse_args()
 
@@ -74,12 +76,12 @@ def run(options, folder):
     search.fill(database, options.events - options.hour, organization, webhooks, tokens, busy)
     search.fill(database, options.hour, organization, webhooks, tokens, newest, HOUR)
     refuse(database, options.refused, organization, webhooks, tokens, newest)
-    with hits.serving(launch, folder):
+    with on_postgres.moved(launch, inlet.binary, options.postgres) as seconds, hits.serving(launch, folder):
         reader = Reader(launch, secret)
         found = crawl(reader, webhooks)
         pages = [measure(reader, pattern, path, options.queries) for pattern, path in sorted(found.items())]
     counts = {name: getattr(options, name) for name in ["events", "hour", "entries", "refused", "queries"]}
-    return {**counts, "pages": pages}
+    return {**counts, "moved_in_seconds": seconds, "pages": pages}
 
 
 def furnish(launch, secret):
@@ -215,7 +217,7 @@ def text(result):
     slowest = sorted(result["pages"], key=lambda page: -page["max"])
     over = [page for page in slowest if page["max"] > BOUND_MS]
     lines = [
-        "# Pages of the console", "", f"{result['date']}, `{result['command']}`", "",
+        "# Pages of the console" + (" on PostgreSQL" if result["moved_in_seconds"] else ""), "", f"{result['date']}, `{result['command']}`", "",
         f"{len(slowest)} kinds of pages beside {result['events']:,} events, {result['hour']:,} of them within the last hour, "
         f"{result['refused']:,} refused calls of a month and {result['entries']:,} entries of the audit log, each asked for "
         f"{result['queries']} times, in milliseconds from the request to the last byte. The bound is {BOUND_MS} ms: "

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import hits
+import on_postgres
 import servers
 
 ROOT = servers.ROOT
@@ -41,7 +42,7 @@ def main():
     result["command"] = " ".join(["python3", "Benchmarks/search.py"] + sys.argv[1:])
     print(text(result))
     options.output.mkdir(parents=True, exist_ok=True)
-    name = f"{result['date'][:10]}-search"
+    name = f"{result['date'][:10]}-search" + ("-postgres" if options.postgres else "")
     (options.output / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.output / f"{name}.md").write_text(text(result))
     found = all(it["found"] == it["expected"] for it in result["searches"].values())
@@ -53,6 +54,7 @@ def parse():
     parser.add_argument("--inlet", type=Path, default=ROOT / ".build/release/inlet", help="the program that is measured")
     parser.add_argument("--events", type=int, default=1_000_000, help="how many events there are")
     parser.add_argument("--queries", type=int, default=200, help="how often each page is asked for")
+    parser.add_argument("--postgres", action="store_true", help="move it all to a PostgreSQL of its own before it is measured")
     parser.add_argument("--output", type=Path, default=ROOT / "Benchmarks/results", help="folder of the results")
     return parser.parse_args()
 
@@ -73,13 +75,13 @@ def run(options, folder):
     fill(folder / "data" / "inlet.db", options.events, organization, webhooks, tokens, newest)
     print(f"  {options.events:,} events written in {time.monotonic() - begun:.0f} s", file=sys.stderr)
     bytes_kept = hits.size(folder)
-    with hits.serving(launch, folder):
+    with on_postgres.moved(launch, inlet.binary, options.postgres) as seconds, hits.serving(launch, folder):
         pages = ask(launch, secret, webhooks, tokens, newest, options.queries)
         searches = search(launch, secret, webhooks[0], newest)
         exports = {format: export(launch, secret, format) for format in ["jsonl", "csv"]}
     return {
         "events": options.events, "webhooks": WEBHOOKS, "days": DAYS, "database_bytes": bytes_kept, "queries": options.queries,
-        "pages": pages, "searches": searches, "exports": exports,
+        "moved_in_seconds": seconds, "pages": pages, "searches": searches, "exports": exports,
     }
 
 
@@ -205,7 +207,7 @@ def moment(when):
 
 def text(result):
     lines = [
-        "# Search and export", "", f"{result['date']}, `{result['command']}`", "",
+        "# Search and export" + (" on PostgreSQL" if result["moved_in_seconds"] else ""), "", f"{result['date']}, `{result['command']}`", "",
         f"{result['events']:,} events in {result['webhooks']} webhooks over {result['days']} days, bodies of about 300 bytes of "
         f"JSON; a database of {result['database_bytes'] / 1e6:.0f} MB.", "",
         f"| a page of 50, {result['queries']} times each | p50 ms | p99 ms | max ms |", "| :-- | --: | --: | --: |",
