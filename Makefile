@@ -90,6 +90,8 @@ bench: release ## load beside nginx, webhook and FastAPI, deliveries, a month of
 	@python3 Benchmarks/hits.py --inlet $(INLET)
 	@python3 Benchmarks/search.py --inlet $(INLET)
 	@python3 Benchmarks/pages.py --inlet $(INLET)
+	@python3 Benchmarks/search.py --inlet $(INLET) --postgres
+	@python3 Benchmarks/pages.py --inlet $(INLET) --postgres
 	@python3 Benchmarks/on_postgres.py --inlet $(INLET)
 
 clean: ## remove what was built; data stays
