@@ -107,10 +107,10 @@ package struct Claims: Sendable {
             let table = DeliveryTable(transaction.connection)
             guard let attempt = try table.attempt(number, of: delivery.id), attempt.outcome == .running else { return nil }
             var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
-            return try settlement.settle(
-                FinishedAttempt(
-                    claimed: ClaimedDelivery(delivery: delivery, attempt: attempt),
-                    result: .done(outcome, answer: answer, errorText: errorText), at: now, milliseconds: milliseconds))
+            let finished = FinishedAttempt(
+                claimed: ClaimedDelivery(delivery: delivery, attempt: attempt),
+                result: .done(outcome, answer: answer, errorText: errorText), at: now, milliseconds: milliseconds)
+            return try settlement.settle([finished]).first ?? nil
         }
     }
 
@@ -135,7 +135,7 @@ package struct Claims: Sendable {
         let now = clock.now()
         try await store.write(in: .deliveries) { [roster, noteDisabled] transaction in
             var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
-            for one in finished { try settlement.settle(one) }
+            try settlement.settle(finished)
         }
     }
 }

@@ -132,7 +132,7 @@ package actor Dispatcher: Service {
             let (disabled, claims) = try await store.write(in: .deliveries) {
                 [roster, noteDisabled, node = store.place.node.id] transaction in
                 var settlement = Settlement(roster, transaction, at: now, noteDisabled: noteDisabled)
-                for one in settling { try settlement.settle(one) }
+                try settlement.settle(settling)
                 try settlement.note(failures)
                 let claiming = Claiming(roster, transaction, at: now, by: node)
                 // The roster hears of what was disabled only after the commit.

@@ -38,40 +38,49 @@ struct Settlement {
         self.noteDisabled = noteDisabled
     }
 
-    /// Settles one delivery.
+    /// What becomes of a delivery when an attempt at it is over.
+    private struct Step {
+        let attempt: Attempt
+        let next: Delivery
+        /// `nil` if nothing was sent, and so there is nothing to keep of the attempt.
+        let sent: Attempt?
+        let decision: RetryDecision?
+    }
+
+    /// Settles deliveries, each by its attempt.
     ///
-    /// - Returns: the delivery as it is now; `nil` if somebody else holds it by now, or it is gone.
+    /// - Returns: the deliveries as they are now, in the same order; `nil` for one that somebody else holds by now, or that is gone.
     @discardableResult
-    mutating func settle(_ finished: FinishedAttempt) throws -> Delivery? {
+    mutating func settle(_ finished: [FinishedAttempt]) throws -> [Delivery?] {
         let table = DeliveryTable(transaction.connection)
+        let steps = finished.map { try? step($0) }
+        let known = steps.compactMap(\.self)
+        var held = try table.update(known.map { ($0.next, heldBy: $0.attempt.number) })[...]
+        // Somebody else may hold the delivery by now; what came back is on record all the same.
+        try table.update(known.compactMap(\.sent))
+        let settled = steps.map { step in step.flatMap { step in held.popFirst() == true ? step : nil } }
+        try table.delete(settled.compactMap { step in step.flatMap { $0.sent == nil ? $0.attempt : nil } })
+        for case let step? in settled {
+            if case .disable(let reason) = step.decision { try disable(step.next.destination, reason) }
+        }
+        return settled.map { $0?.next }
+    }
+
+    private func step(_ finished: FinishedAttempt) throws -> Step {
         let (delivery, attempt) = (finished.claimed.delivery, finished.claimed.attempt)
         switch finished.result {
         case .filtered:
-            guard let next = try? delivery.filtered(attempt: attempt.number, at: finished.at),
-                try table.update(next, heldBy: attempt.number)
-            else { return nil }
-            try table.delete(attempt: attempt.number, of: delivery.id)
-            return next
+            let next = try delivery.filtered(attempt: attempt.number, at: finished.at)
+            return Step(attempt: attempt, next: next, sent: nil, decision: nil)
         case .postponed:
-            guard let due = try? delivery.postponed(attempt: attempt.number, until: finished.at.adding(Self.postponement)) else {
-                return nil
-            }
-            let next = roster.placed(due, at: now)
-            guard try table.update(next, heldBy: attempt.number) else { return nil }
-            try table.delete(attempt: attempt.number, of: delivery.id)
-            return next
+            let due = try delivery.postponed(attempt: attempt.number, until: finished.at.adding(Self.postponement))
+            return Step(attempt: attempt, next: roster.placed(due, at: now), sent: nil, decision: nil)
         case .done(let outcome, let answer, let errorText):
             let decision = decision(on: delivery, after: outcome, at: finished.at)
-            guard let settled = try? delivery.settled(attempt: attempt.number, as: decision, at: finished.at) else { return nil }
-            let next = roster.placed(settled, at: now)
-            let isHeld = try table.update(next, heldBy: attempt.number)
-            // Somebody else may hold the delivery by now; what came back is on record all the same.
-            try table.update(
-                attempt.finished(
-                    outcome, at: finished.at, milliseconds: finished.milliseconds, answer: answer, errorText: errorText))
-            guard isHeld else { return nil }
-            if case .disable(let reason) = decision { try disable(delivery.destination, reason) }
-            return next
+            let settled = try delivery.settled(attempt: attempt.number, as: decision, at: finished.at)
+            let sent = attempt.finished(
+                outcome, at: finished.at, milliseconds: finished.milliseconds, answer: answer, errorText: errorText)
+            return Step(attempt: attempt, next: roster.placed(settled, at: now), sent: sent, decision: decision)
         }
     }
 
@@ -80,10 +89,10 @@ struct Settlement {
         let table = DeliveryTable(transaction.connection)
         let decision = decision(on: delivery, after: .interrupted, at: now)
         guard let settled = try? delivery.settled(attempt: delivery.attempts, as: decision, at: now),
-            try table.update(roster.placed(settled, at: now), heldBy: delivery.attempts)
+            try table.update([(roster.placed(settled, at: now), heldBy: delivery.attempts)]) == [true]
         else { return }
         if let last = try table.attempt(delivery.attempts, of: delivery.id), last.outcome == .running {
-            try table.update(last.finished(.interrupted, at: now, milliseconds: nil))
+            try table.update([last.finished(.interrupted, at: now, milliseconds: nil)])
         }
     }
 

@@ -236,10 +236,11 @@ import Testing
                 try table.update(running)
                 let attempt = Attempt(of: running, startedAt: now)
                 try table.insert([attempt])
-                try table.update(
+                try table.update([
                     attempt.finished(
                         .answered(status: 503), at: now.adding(.seconds(1)), milliseconds: 7, answer: Data([0, 255]),
-                        errorText: nil))
+                        errorText: nil)
+                ])
                 return (try table.findAnywhere(written.id), try table.attempts(of: written.id))
             }
 
@@ -247,6 +248,26 @@ import Testing
             #expect(read?.leaseUntil == now.adding(.seconds(60)))
             #expect(attempts.map(\.status) == [503] && attempts.map(\.answer) == [Data([0, 255])])
             #expect(attempts.map(\.outcome) == [.refused] && attempts.map(\.milliseconds) == [7])
+        }
+    }
+
+    @Test func `N1 of deliveries that are settled together, those that another attempt holds stay as they are`() async throws {
+        try await withStore { store in
+            let (held, states) = try await store.write { transaction in
+                let table = DeliveryTable(transaction.connection)
+                let due = (1...4).map { delivery($0) }
+                try table.insert(due)
+                let running = try due.map { try $0.claimed(at: now, lease: .seconds(60)) }
+                for one in running { try table.update(one) }
+                // The second was settled already, and the fourth is due again.
+                try table.update(running[1].filtered(attempt: 1, at: now))
+                try table.update(due[3])
+                let held = try table.update(try running.map { (try $0.filtered(attempt: 1, at: now), heldBy: 1) })
+                return (held, try due.map { try table.findAnywhere($0.id)?.state })
+            }
+
+            #expect(held == [true, false, true, false])
+            #expect(states == [.filtered, .filtered, .filtered, .due])
         }
     }
 }

@@ -39,15 +39,18 @@ package struct DeliveryTable {
             """)
     }
 
-    /// Writes what became of a delivery, if that attempt still holds it.
+    /// Writes what became of deliveries, of each if that attempt still holds it.
     ///
-    /// - Returns: whether it did.
-    package func update(_ delivery: Delivery, heldBy attempt: Int) throws(StorageError) -> Bool {
-        try connection.execute(
-            """
-            UPDATE deliveries SET \(sql: Self.changing(delivery))
-            WHERE id = \(delivery.id) AND state = 'running' AND attempts = \(attempt)
-            """) == 1
+    /// - Returns: of which it did.
+    package func update(_ changes: [(delivery: Delivery, heldBy: Int)]) throws(StorageError) -> [Bool] {
+        try connection.run(
+            changes.map { delivery, attempt in
+                """
+                UPDATE deliveries SET \(sql: Self.changing(delivery))
+                WHERE id = \(delivery.id) AND state = 'running' AND attempts = \(attempt)
+                """
+            }
+        ).map { $0.changed == 1 }
     }
 
     /// Writes what becomes of deliveries, of each if it is still due and had so many attempts, and nobody else is about to change it.
@@ -365,19 +368,23 @@ package struct DeliveryTable {
                 }))
     }
 
-    package func update(_ attempt: Attempt) throws(StorageError) {
-        try connection.execute(
-            """
-            UPDATE attempts SET finished_at = \(attempt.finishedAt), outcome = \(attempt.outcome.rawValue),
-                status = \(attempt.status), milliseconds = \(attempt.milliseconds), answer = \(attempt.answer),
-                error = \(attempt.errorText)
-            WHERE delivery = \(attempt.delivery) AND number = \(attempt.number)
-            """)
+    /// Writes what came of attempts.
+    package func update(_ attempts: [Attempt]) throws(StorageError) {
+        _ = try connection.run(
+            attempts.map { attempt in
+                """
+                UPDATE attempts SET finished_at = \(attempt.finishedAt), outcome = \(attempt.outcome.rawValue),
+                    status = \(attempt.status), milliseconds = \(attempt.milliseconds), answer = \(attempt.answer),
+                    error = \(attempt.errorText)
+                WHERE delivery = \(attempt.delivery) AND number = \(attempt.number)
+                """
+            })
     }
 
-    /// Takes an attempt back that sent nothing, for the filter let nothing through.
-    package func delete(attempt number: Int, of delivery: OrderedID<Delivery>) throws(StorageError) {
-        try connection.execute("DELETE FROM attempts WHERE delivery = \(delivery) AND number = \(number)")
+    /// Takes attempts back that sent nothing, for the filter let nothing through.
+    package func delete(_ attempts: [Attempt]) throws(StorageError) {
+        _ = try connection.run(
+            attempts.map { "DELETE FROM attempts WHERE delivery = \($0.delivery) AND number = \($0.number)" })
     }
 
     package func attempt(_ number: Int, of delivery: OrderedID<Delivery>) throws(StorageError) -> Attempt? {
