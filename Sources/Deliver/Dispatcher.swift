@@ -33,6 +33,7 @@ package actor Dispatcher: Service {
     private var livingRevision = 0
     private var isStopping = false
     private let stopSign = StopSign()
+    private let outage: Outage
 
     // Attempts at once, all destinations together.
     private static let runningMax = 1_024
@@ -73,6 +74,7 @@ package actor Dispatcher: Service {
         self.bell = bell
         self.noteDisabled = noteDisabled
         self.logger = logger
+        outage = Outage { logger.error("\($0)", metadata: ["error": "\($1)"]) }
         tidier = Tidier(store: store, clock: clock, roster: roster, stopSign: stopSign, bell: bell)
         runner = AttemptRunner(store: store, keys: keys, clock: clock, egress: egress, lines: lines, roster: roster)
     }
@@ -139,6 +141,7 @@ package actor Dispatcher: Service {
                 let open = chosen.filter { !settlement.disabled.contains($0.destination) }
                 return (settlement.disabled, try claiming.begin(open, lease: Self.lease))
             }
+            outage.isOver("deliveries could not be settled or claimed")
             finished.removeFirst(settling.count)
             note(found, plan, at: now)
             note(settling, failures, disabled, at: now)
@@ -148,7 +151,7 @@ package actor Dispatcher: Service {
             begin(claims, at: now)
             return Round(claims: claims, isIdle: settling.isEmpty && chosen.isEmpty)
         } catch {
-            logger.error("deliveries could not be settled or claimed", metadata: ["error": "\(error)"])
+            outage.note("deliveries could not be settled or claimed", error)
             try? await Task.sleep(for: .milliseconds(200))
             return Round()
         }
@@ -345,7 +348,7 @@ package actor Dispatcher: Service {
     }
 
     private func takeBack(_ find: @escaping @Sendable (DeliveryTable) throws -> [Delivery]) async {
-        do {
+        await outage.trying("what was under way could not be taken up again") {
             var left = try await store.read { try find(DeliveryTable($0)) }[...]
             while !left.isEmpty {
                 let now = clock.now()
@@ -357,8 +360,6 @@ package actor Dispatcher: Service {
                 bell.ring(for: some.map(\.destination))
                 left = left.dropFirst(some.count)
             }
-        } catch {
-            logger.error("what was under way could not be taken up again", metadata: ["error": "\(error)"])
         }
     }
 
@@ -379,11 +380,9 @@ package actor Dispatcher: Service {
             await takeBack { try $0.running(leasedBefore: now, limit: 10_000) }
             if store.dialect.isShared { await recover() }
             if current != revision || round.isMultiple(of: Self.tidyRounds) {
-                do {
+                await outage.trying("deliveries could not be put in their places") {
                     bell.ring(for: try await tidier.run())
                     revision = current
-                } catch {
-                    logger.error("deliveries could not be put in their places", metadata: ["error": "\(error)"])
                 }
             }
             // A look at each now and then costs little, whatever rang or did not.

@@ -11,7 +11,7 @@ package actor Replayer: Service {
     private let clock: any WallClock
     private let ids: OrderedIDs<Delivery>
     private let bell: DeliveryBell
-    private let logger: Logger
+    private let outage: Outage
     private var credits: [OrderedID<Replay>: Credit] = [:]
 
     private static let pause = Duration.milliseconds(100)
@@ -31,7 +31,7 @@ package actor Replayer: Service {
         self.clock = clock
         self.ids = ids
         self.bell = bell
-        self.logger = logger
+        outage = Outage { logger.error("\($0)", metadata: ["error": "\($1)"]) }
     }
 
     package func run() async throws {
@@ -45,22 +45,18 @@ package actor Replayer: Service {
     }
 
     private func round() async {
-        do {
+        await outage.trying("replays do not go on") {
             let running = try await store.read { try ReplayTable($0).running() }
             let known = Set(running.map(\.id))
             credits = credits.filter { known.contains($0.key) }
             for replay in running {
                 let credit = credit(of: replay)
                 guard credit >= 1 else { continue }
-                do {
+                // The others go on.
+                await outage.trying("replay \(replay.id.text) does not go on") {
                     try await step(replay, upTo: min(Int(credit), Self.perStep))
-                } catch {
-                    // The others go on.
-                    logger.error("a replay does not go on", metadata: ["replay": "\(replay.id.text)", "error": "\(error)"])
                 }
             }
-        } catch {
-            logger.error("replays do not go on", metadata: ["error": "\(error)"])
         }
     }
 

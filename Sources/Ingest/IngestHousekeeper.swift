@@ -10,7 +10,7 @@ package struct IngestHousekeeper: Service {
     private let quota: QuotaBook
     private let ledger: Ledger
     private let load: IngestLoad
-    private let logger: Logger
+    private let outage: Outage
     private let turn = Turn()
 
     package init(
@@ -21,7 +21,7 @@ package struct IngestHousekeeper: Service {
         self.quota = quota
         self.ledger = ledger
         self.load = load
-        self.logger = logger
+        outage = Outage { logger.error("\($0)", metadata: ["error": "\($1)"]) }
     }
 
     package func run() async throws {
@@ -49,20 +49,12 @@ package struct IngestHousekeeper: Service {
     }
 
     private func flushLedger() async {
-        await reporting("refused calls could not be listed") { try await ledger.flush(to: store) }
+        await outage.trying("refused calls could not be listed") { try await ledger.flush(to: store) }
     }
 
     private func flushActivity() async {
-        await reporting("activity could not be written") { try await activity.flush(to: store) }
-        await reporting("usage could not be written") { try await quota.flush(to: store) }
-    }
-
-    private func reporting(_ message: Logger.Message, _ work: () async throws -> Void) async {
-        do {
-            try await work()
-        } catch {
-            logger.error(message, metadata: ["error": "\(error)"])
-        }
+        await outage.trying("activity could not be written") { try await activity.flush(to: store) }
+        await outage.trying("usage could not be written") { try await quota.flush(to: store) }
     }
 }
 

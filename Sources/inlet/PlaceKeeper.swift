@@ -19,16 +19,16 @@ struct PlaceKeeper: Service {
         }
         let (told, tell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         store.onChange { tell.yield() }
-        let outage = Outage(logger)
+        let outage = Outage { [logger] in logger.error("\($0)", metadata: ["error": "\($1)"]) }
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    try await Self.eachSecond(outage, "the place among the servers could not be kept") {
+                    try await eachSecond(outage, "the place among the servers could not be kept") {
                         try await store.renewPlace()
                     }
                 }
                 group.addTask {
-                    try await Self.eachSecond(outage, "changes of other servers could not be read") { try await store.follow() }
+                    try await eachSecond(outage, "changes of other servers could not be read") { try await store.follow() }
                 }
                 group.addTask { for await _ in told { try? await store.follow() } }
                 defer { group.cancelAll() }
@@ -37,38 +37,18 @@ struct PlaceKeeper: Service {
         }
     }
 
-    private static func eachSecond(_ outage: Outage, _ message: String, _ work: () async throws -> Void) async throws {
+    private func eachSecond(_ outage: Outage, _ message: String, _ work: () async throws -> Void) async throws {
         while !Task.isCancelled {
             do {
                 try await work()
-                outage.end(message)
+                if outage.isOver(message) { logger.notice("the database answers again") }
             } catch StorageError.locked(let words) {
                 throw StorageError.locked(words)
             } catch {
                 outage.note(message, error)
             }
-            try? await Task.sleep(for: pause)
+            try? await Task.sleep(for: Self.pause)
         }
-    }
-}
-
-/// Says once that something does not work, and once that it does again.
-private final class Outage: Sendable {
-    private let logger: Logger
-    private let open = Mutex<Set<String>>([])
-
-    init(_ logger: Logger) {
-        self.logger = logger
-    }
-
-    func note(_ message: String, _ error: any Error) {
-        guard open.withLock({ $0.insert(message).inserted }) else { return }
-        logger.error("\(message)", metadata: ["error": "\(error)"])
-    }
-
-    func end(_ message: String) {
-        guard open.withLock({ $0.remove(message) }) != nil else { return }
-        logger.notice("the database answers again")
     }
 }
 
