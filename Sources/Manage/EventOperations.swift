@@ -61,17 +61,16 @@ package struct EventOperations: Sendable {
             let table = EventTable(connection)
             let page = try search.page(
                 before: before, limit: Limits.pageItems.upperBound, in: actor.organization, connection)
-            var whole: [Whole] = []
-            var bytes: Int64 = 0
-            for event in page.events {
+            // At least one, however large it is.
+            var bytes = page.events.first?.bodyBytes ?? 0
+            let end = page.events.dropFirst().firstIndex { event in
                 bytes += event.bodyBytes
-                if bytes > Self.exportedBytesPerStep, let last = whole.last {
-                    return Page(items: whole, position: last.event.id.text)
-                }
-                guard let body = try table.body(of: event.id, in: actor.organization)?.bytes else { continue }
-                whole.append(Whole(event: event, body: body))
+                return bytes > Self.exportedBytesPerStep
             }
-            return Page(items: whole, position: page.next?.text)
+            let events = page.events[..<(end ?? page.events.endIndex)]
+            let bodies = try table.bodies(of: events.map(\.id), in: actor.organization)
+            let whole = events.compactMap { event in bodies[event.id].map { Whole(event: event, body: $0) } }
+            return Page(items: whole, position: end == nil ? page.next?.text : events.last?.id.text)
         }
     }
 

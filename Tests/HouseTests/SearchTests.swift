@@ -264,6 +264,22 @@ import Testing
         }
     }
 
+    @Test func `An export of bodies larger than a step may be has each of them once`() async throws {
+        try await TestHouse.open { house async throws in
+            var ids: [String] = []
+            for size in [9, 3, 3, 3, 12, 1] {
+                let body = Data(repeating: UInt8(ascii: "a"), count: size * 1_000_000)
+                ids.append(try #require(try await house.call(bearer: house.made.apiToken, body: body).event))
+            }
+
+            let lines = try await house.api(.GET, "events/export?format=jsonl").body.split(separator: UInt8(ascii: "\n"))
+            let objects = try lines.map { try #require(try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any]) }
+
+            #expect(objects.map { $0["id"] as? String } == ids.reversed())
+            #expect(objects.map { ($0["body"] as? String)?.utf8.count ?? 0 } == [1, 12, 3, 3, 3, 9].map { $0 * 1_000_000 })
+        }
+    }
+
     @Test func `An export as CSV is what RFC 4180 asks, and no cell is a formula`() async throws {
         try await TestHouse.open { house async throws in
             let bodies = ["=1+1", "+a", "-a", "@a", "\ta", "a,\"b\"\r\nc", "plain", ""]

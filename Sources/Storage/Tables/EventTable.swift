@@ -61,6 +61,29 @@ package struct EventTable {
         try list(in: organization, CallFilter(webhook: webhook?.text), before: before?.number, limit: limit)
     }
 
+    /// The exact bytes of the bodies of many events, without those that are gone by now.
+    package func bodies(
+        of ids: [OrderedID<Event>], in organization: ID<Organization>
+    ) throws(StorageError) -> [OrderedID<Event>: Data] {
+        let steps = stride(from: 0, to: ids.count, by: Self.bodiesPerStatement).map {
+            ids.dropFirst($0).prefix(Self.bodiesPerStatement)
+        }
+        let statements: [SQL] = steps.map { step in
+            // Always as many, so that it is one statement to the database; one that is named twice is found once.
+            let named = (0..<Self.bodiesPerStatement).compactMap { step.dropFirst($0).first ?? step.last }
+            let list = named.dropFirst().reduce(named.first.map { "\($0)" } ?? "NULL") { (list: SQL, id) in "\(sql: list), \(id)"
+            }
+            return "SELECT id, body FROM events WHERE id IN (\(sql: list)) AND organization = \(organization)"
+        }
+        var bodies: [OrderedID<Event>: Data] = [:]
+        for row in try connection.run(statements).flatMap(\.rows) {
+            bodies[OrderedID(number: try row.integer("id"))] = try row.bytes("body")
+        }
+        return bodies
+    }
+
+    private static let bodiesPerStatement = 20
+
     /// Events that match, newest first, with a smaller number than that one.
     package func list(
         in organization: ID<Organization>, _ filter: CallFilter, before: Int64?, limit: Int
