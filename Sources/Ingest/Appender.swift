@@ -46,6 +46,17 @@ package enum Pending: Sendable {
         }
     }
 
+    fileprivate var isReport: Bool {
+        if case .report = self { true } else { false }
+    }
+
+    fileprivate var hasQuota: Bool {
+        switch self {
+        case .call(let call): call.admission.dailyQuota != nil
+        case .report(let report): report.admission.dailyQuota != nil
+        }
+    }
+
     /// See ``Store/basis``.
     fileprivate var basis: Int64? {
         switch self {
@@ -265,6 +276,13 @@ package final class Appender: Sendable {
         var before: [ID<Organization>: Int64] = [:]
         kept.reserveCapacity(calls.count)
         var keeper = ReportKeeper(transaction, ids: reportIDs, now: now)
+        // Another server may keep calls of the same organizations: all take what they share in the same order.
+        if calls.contains(where: \.isReport) { try transaction.steer() }
+        if store.dialect.isShared {
+            for organization in Set(calls.lazy.filter(\.hasQuota).map(\.organization)).sorted(by: { $0.text < $1.text }) {
+                _ = try accepted(in: organization, on: now.day, &before, connection)
+            }
+        }
         let claims = try claimKeys(of: calls, now, dedupe)
         var refused: Set<OrderedID<Event>> = []
         let answers: [IngestAnswer] = try calls.enumerated().map { place, pending in

@@ -101,8 +101,11 @@ package struct Sweep: Sendable {
     }
 
     /// Makes sure that the next days have parts for what comes in. Sweeps do it; a server that starts does it before the first call.
+    /// In vain while somebody reads the tables for long, as a dump does: the next sweep tries again, and what has no part stands in the
+    /// rest.
     package func prepareParts(at now: Timestamp) async throws {
-        try await desk.write { try PartTable($0.connection).prepare(now.day...(now.day + Self.daysAhead)) }
+        let days = now.day...(now.day + Self.daysAhead)
+        do { try await desk.write { try PartTable($0.connection).prepare(days) } } catch OperationError.unavailable {}
     }
 
     private func inSteps(

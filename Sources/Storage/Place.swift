@@ -59,13 +59,27 @@ package final class Place: Sendable {
         state.withLock { $0.renewedAt.duration(to: .now) < Self.trust ? $0.living : nil }
     }
 
+    /// What time the database said it was.
+    struct Sounding: Sendable {
+        let askedAt: ContinuousClock.Instant
+        /// By how much that is ahead of what the machine's clock said when it was asked.
+        let ahead: Interval
+        /// Until the answer came; the database looked at its clock somewhere in between.
+        let took: Duration
+    }
+
     /// Takes in what a renewal brought.
-    func note(living: [Node], askedAt: ContinuousClock.Instant, ahead: Interval) {
+    func note(living: [Node], _ sounding: Sounding) {
+        let (seconds, attoseconds) = (sounding.took / 2).components
+        let half = Interval(microseconds: seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
+        let ahead = sounding.ahead.microseconds - half.microseconds
         state.withLock { state in
             if state.living != living { state.revision += 1 }
-            (state.living, state.renewedAt) = (living, askedAt)
-            // What the way to the database takes is no difference of the clocks.
-            if abs(ahead.microseconds - state.ahead.microseconds) > 10_000 { state.ahead = ahead }
+            (state.living, state.renewedAt) = (living, sounding.askedAt)
+            // What the way there and back may have taken is no difference of the clocks.
+            if abs(ahead - state.ahead.microseconds) > half.microseconds + 10_000 {
+                state.ahead = Interval(microseconds: ahead)
+            }
         }
     }
 }

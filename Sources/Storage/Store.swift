@@ -40,6 +40,8 @@ package final class Store: Sendable {
         }
         place = Place(node, living: living, isShared: engine.dialect.isShared)
         following = Mutex(Following(number: last))
+        // Before anybody asks what time it is.
+        try await renewPlace()
     }
 
     /// Which database it is.
@@ -175,16 +177,19 @@ package final class Store: Sendable {
     /// - Throws: ``StorageError/locked(_:)`` if the place is another's by now; the server is to end then.
     package func renewPlace() async throws {
         guard engine.dialect.isShared else { return }
-        let askedAt = ContinuousClock.now
-        let askedBy = clock.now()
-        let (now, living) = try await engine.write(.deliveries) { [place] connection in
+        let renewal: (Place.Sounding, [Node])? = try await engine.write(.deliveries) { [place, clock] connection in
             let table = NodeTable(connection)
-            return (try table.renew(place.node.id, lease: Place.lease), try table.living())
+            // Here and not before, for the lane may have been busy for long.
+            let (askedAt, machine) = (ContinuousClock.now, clock.now())
+            guard let database = try table.renew(place.node.id, lease: Place.lease) else { return nil }
+            let sounding = Place.Sounding(
+                askedAt: askedAt, ahead: database.since(machine), took: askedAt.duration(to: .now))
+            return (sounding, try table.living())
         }
-        guard let now else {
+        guard let (sounding, living) = renewal else {
             throw StorageError.locked("this server was away for so long that its place was given to another; start it again")
         }
-        place.note(living: living, askedAt: askedAt, ahead: now.since(askedBy))
+        place.note(living: living, sounding)
     }
 }
 

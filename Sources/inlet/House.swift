@@ -112,7 +112,7 @@ package struct House: Sendable {
         let ledger = Ledger(roster: roster, node: store.place.node, lastID: lastCall)
         load = IngestLoad(
             bytesInFlightMax: settings.bytesInFlightMax, freeBytesMin: Int64(settings.freeBytesMin),
-            folder: settings.data)
+            folder: settings.database == nil ? settings.data : nil)
         appender = Appender(
             store: store, clock: clock, activity: activity, quota: quota,
             callsQueuedMax: settings.callsQueuedMax, heldWeightMax: Int64(settings.heldBytesMax), ids: desk.eventIDs,

@@ -15,7 +15,7 @@ struct MigrateStoreCommand: AsyncParsableCommand {
             was. In the end both are compared, row by row; only then can a server start on the new database, with the same master keys.
             """)
     @Option(help: ArgumentHelp("The data folder to move from.", valueName: "folder")) var from: String
-    @Option(help: ArgumentHelp(Setting.database.meaning, valueName: "url")) var to: String
+    @Option(help: ArgumentHelp(Setting.database.meaning, valueName: "url")) var to: String?
     @Option(help: ArgumentHelp(Setting.masterKeyFile.meaning, valueName: "file")) var masterKeyFile: String?
     @Flag(help: "Print one JSON object.") var json = false
 
@@ -52,7 +52,9 @@ enum StoreMove {
     static func run(
         _ settings: Settings, progress: @escaping @Sendable (StoreMover.Moved) throws -> Void
     ) async throws -> [StoreMover.Moved] {
-        guard let conninfo = settings.database else { throw SettingsError(description: "--to says where to move to.") }
+        guard let conninfo = settings.database else {
+            throw SettingsError(description: "--to or INLET_DATABASE says where to move to.")
+        }
         guard SQLiteEngine.isPresent(in: settings.data) else { throw Installation.Failure.missing }
         let keyRing = try KeyFile.read(settings.masterKeyFile)
         let clock = SystemClock()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from databases import psql
-from inlet_server import LOOPBACK, Server, binary_path, free_port, until
+from inlet_server import LOOPBACK, Server, binary_path, call_once, free_port, until
 from postgres import Cluster
 
 
@@ -68,6 +68,29 @@ def test_n1_a_postgresql_that_keeps_what_was_acknowledged_is_taken(cluster, tmp_
     taken = init(cluster.conninfo, tmp_path)
 
     assert taken.returncode == 0, taken.stderr
+
+
+def test_n1_calls_are_refused_once_a_new_connection_may_lose_what_was_acknowledged(cluster, tmp_path):
+    psql(cluster.conninfo, "CREATE DATABASE later")
+    conninfo = f"{cluster.conninfo}&dbname=later"
+    server = Server(tmp_path, environment={"INLET_DATABASE": conninfo})
+    made = server.init()
+    server.start()
+
+    def status():
+        return call_once(server.ingest_port, "POST", f"/in/{made['webhook']}", b"{}", {"Authorization": f"Bearer {made['api_token']}"}).status
+
+    try:
+        before = status()
+        set_to(cluster, "synchronous_commit", "off")
+        psql(conninfo, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE 'inlet %'")
+        during = status()
+        set_to(cluster, "synchronous_commit", "on")
+        after = status()
+    finally:
+        server.stop()
+
+    assert (before, during, after) == (202, 503, 202)
 
 
 # MARK: TLS

@@ -1,3 +1,4 @@
+import Dispatch
 import Domain
 import Foundation
 import Synchronization
@@ -244,6 +245,63 @@ struct FollowTests {
         }
     }
 
+    @Test func `A lane that is busy moves no clock: the database's time is what it says, not when its word was waited for`()
+        async throws
+    {
+        let conninfo = try #require(try await TestDatabase.make())
+        let store = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: MachineClock())
+        async let busy: Void = store.write(in: .deliveries) {
+            _ = try $0.connection.rows("SELECT pg_sleep(0.5) IS NULL AS slept")
+        }
+        async let renewed: Void = store.renewPlace()
+        _ = try await (busy, renewed)
+
+        #expect(abs(store.place.ahead.microseconds) < 100_000)
+        try await store.close()
+        try await TestDatabase.drop(conninfo)
+    }
+
+    @Test func `The difference of the clocks is believed as far as the way there and back leaves no doubt`() {
+        let place = Place(Node(id: .random(), number: 1), living: [], isShared: true)
+        func sound(ahead: Int64, took: Duration) -> Int64 {
+            place.note(
+                living: [],
+                Place.Sounding(askedAt: .now, ahead: Interval(microseconds: ahead), took: took))
+            return place.ahead.microseconds
+        }
+
+        #expect(sound(ahead: 3_000, took: .milliseconds(2)) == 0)
+        #expect(sound(ahead: 70_000_500, took: .milliseconds(1)) == 70_000_000)
+        #expect(sound(ahead: 74_900_000, took: .seconds(5)) == 70_000_000)
+        #expect(sound(ahead: -5_000_000, took: .milliseconds(20)) == -5_010_000)
+    }
+
+    @Test func `Who reads for long, as a dump does, keeps a part from being made for a second, and calls no longer than that`()
+        async throws
+    {
+        try await withStores { one, two, _ in
+            let (reads, tell) = AsyncStream.makeStream(of: Void.self)
+            let isOver = DispatchSemaphore(value: 0)
+            async let dump: Void = two.read { connection in
+                _ = try connection.rows("SELECT id FROM events LIMIT 1")
+                tell.yield()
+                isOver.wait()
+            }
+            for await _ in reads { break }
+            let day = FixedClock().now().day
+
+            await #expect { try await one.write { try PartTable($0.connection).prepare(day...day) } } throws: { error in
+                if case StorageError.unavailable = error { true } else { false }
+            }
+            isOver.signal()
+            try await dump
+            try await one.write { try PartTable($0.connection).prepare(day...day) }
+
+            let days = try await one.read { try PartTable($0).list(.events).map(\.day) }
+            #expect(days == [day])
+        }
+    }
+
     @Test func `N1 a session that may lose what it acknowledged is refused`() async throws {
         let conninfo = try #require(try await TestDatabase.make())
         let unsafe = conninfo + "%20-csynchronous_commit%3Doff"
@@ -262,4 +320,8 @@ struct FollowTests {
             #expect(words.contains("127.0.0.1") && !words.contains("\n"))
         }
     }
+}
+
+private struct MachineClock: WallClock {
+    func now() -> Timestamp { Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000)) }
 }

@@ -25,20 +25,10 @@ package final class PostgresEngine: Engine {
     /// - Throws: ``StorageError/unavailable(_:)`` if it does not answer, or may lose acknowledged rows.
     package init(conninfo: String, isUnsafe: Bool = false) throws(StorageError) {
         self.conninfo = conninfo
-        writers = Dictionary(uniqueKeysWithValues: Lane.allCases.map { ($0, Writer(lane: $0, conninfo: conninfo)) })
+        writers = Dictionary(
+            uniqueKeysWithValues: Lane.allCases.map { ($0, Writer(lane: $0, conninfo: conninfo, isUnsafe: isUnsafe)) })
         let link = try PostgresLink(conninfo, as: "reader")
-        if !isUnsafe { try Self.checkDurability(link) }
-    }
-
-    // A session may have been given its own synchronous_commit by the connection string or the role, so it is asked, not the file.
-    private static func checkDurability(_ link: PostgresLink) throws(StorageError) {
-        for setting in ["synchronous_commit", "fsync", "full_page_writes"] {
-            let value = try link.run("SELECT current_setting(\(setting)) AS value").rows.first?.text("value")
-            guard value != "off" else {
-                throw .unavailable(
-                    "PostgreSQL runs with \(setting) = off, so it could lose what was acknowledged. Set it to on")
-            }
-        }
+        if !isUnsafe { try link.checkDurability() }
     }
 
     package func enqueueWrite<Answer>(
@@ -122,13 +112,15 @@ private final class Writer: Sendable {
     let queue: DispatchQueue
     private let lane: Lane
     private let conninfo: String
+    private let isUnsafe: Bool
     /// Touched on the queue alone.
     private let link = Mutex<PostgresLink?>(nil)
     private static let triesMax = 5
 
-    init(lane: Lane, conninfo: String) {
+    init(lane: Lane, conninfo: String, isUnsafe: Bool) {
         self.lane = lane
         self.conninfo = conninfo
+        self.isUnsafe = isUnsafe
         queue = DispatchQueue(label: "inlet.postgres.\(lane)")
     }
 
@@ -157,12 +149,28 @@ private final class Writer: Sendable {
     private func openLink() throws(StorageError) -> PostgresLink {
         if let kept = link.withLock({ $0 }), !kept.hasHungUp() { return kept }
         let new = try PostgresLink(conninfo, as: "\(lane)")
+        // It may be another server than the last one, or one that was set otherwise meanwhile.
+        if !isUnsafe { try new.checkDurability() }
         link.withLock { $0 = new }
         return new
     }
 }
 
 extension PostgresLink {
+    /// Refuses a server that may lose what it acknowledged. A session may have been given its own `synchronous_commit` by the connection
+    /// string or the role, so it is asked, not the file.
+    ///
+    /// - Throws: ``StorageError/unavailable(_:)``.
+    func checkDurability() throws(StorageError) {
+        for setting in ["synchronous_commit", "fsync", "full_page_writes"] {
+            let value = try run("SELECT current_setting(\(setting)) AS value").rows.first?.text("value")
+            guard value != "off" else {
+                throw .unavailable(
+                    "PostgreSQL runs with \(setting) = off, so it could lose what was acknowledged. Set it to on")
+            }
+        }
+    }
+
     /// Runs work in a transaction.
     func transact<Answer>(_ begin: StaticString, _ work: (any Connection) throws -> Answer) throws -> Answer {
         self.begin(begin)

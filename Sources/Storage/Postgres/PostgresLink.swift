@@ -33,6 +33,10 @@ final class PostgresLink: @unchecked Sendable {
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
         // Who was cut off in the middle of a transaction must not hold up the other servers.
         try command("SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s'")
+        // Nor may one whose machine is gone in the middle of a statement. Without effect on a socket of the same machine.
+        try command(
+            "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000"
+        )
         // What is listed is read in the order of an index until there is enough of it. A bitmap has no order: all that matches would be
         // fetched and sorted first.
         try command("SET enable_bitmapscan = off")
@@ -61,6 +65,9 @@ final class PostgresLink: @unchecked Sendable {
         return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
     }
 
+    /// Whether a statement failed since the transaction was begun.
+    private var hasFailed = false
+
     /// Whether the last failure was for the sake of another transaction, so that the same work may succeed now.
     var mayTryAgain = false
     /// Whether it was because of statements that were prepared before the schema changed.
@@ -70,7 +77,8 @@ final class PostgresLink: @unchecked Sendable {
     func forgetPlans() {
         hasStalePlans = false
         prepared.removeAll(keepingCapacity: true)
-        try? command("DEALLOCATE ALL")
+        // Where it fails the names are taken still.
+        do { try command("DEALLOCATE ALL") } catch { isSpoilt = true }
     }
 
     /// Has the server tell of ``Dialect/notify``.
@@ -107,23 +115,27 @@ final class PostgresLink: @unchecked Sendable {
     func begin(_ text: StaticString) {
         waiting = [PostgresStatement("\(raw: text)")]
         mayTryAgain = false
+        hasFailed = false
     }
 
     /// Ends the transaction; returns when what it did is on the server's disk.
     func commit() throws(StorageError) {
+        try refuseAfterFailure()
         let last = waiting
         waiting = []
         // Nothing was sent at all.
         if last.count == 1, !isInTransaction { return }
-        // PostgreSQL would answer COMMIT with success and keep nothing.
-        guard PQtransactionStatus(handle) != PQTRANS_INERROR else {
-            throw .statement("a statement of the transaction failed, and the work went on")
-        }
         _ = try pipelined(last + [PostgresStatement("COMMIT")])
+    }
+
+    // PostgreSQL would answer COMMIT with success and keep nothing; and what it never heard the BEGIN of would be kept at once.
+    private func refuseAfterFailure() throws(StorageError) {
+        if hasFailed { throw .statement("a statement of the transaction failed, and the work went on") }
     }
 
     func rollBack() {
         waiting = []
+        hasFailed = false
         if isWhole, isInTransaction { try? command("ROLLBACK") }
         if hasStalePlans { forgetPlans() }
     }
@@ -145,6 +157,7 @@ final class PostgresLink: @unchecked Sendable {
     ///
     /// - Returns: its rows, and how many it changed.
     func run(_ sql: SQL) throws(StorageError) -> (rows: [Row], changed: Int) {
+        try refuseAfterFailure()
         let statement = PostgresStatement(sql)
         guard waiting.isEmpty else { return try flushed([statement]).last ?? ([], 0) }
         let name = try prepare(statement)
@@ -177,6 +190,7 @@ final class PostgresLink: @unchecked Sendable {
     /// Writes rows: with the next statement, or by `COPY` if they are so many bytes that they are better not kept here twice.
     func insert(_ bulk: BulkInsert) throws(StorageError) {
         if bulk.rows.isEmpty { return }
+        try refuseAfterFailure()
         guard let statement = PostgresStatement(bulk, bytesMax: Self.waitingBytesMax) else {
             _ = try flushed([])
             return try copy(bulk)
@@ -191,6 +205,7 @@ final class PostgresLink: @unchecked Sendable {
         let before = waiting
         waiting = []
         if before.isEmpty, statements.isEmpty { return [] }
+        try refuseAfterFailure()
         return Array(try pipelined(before + statements).suffix(statements.count))
     }
 
@@ -322,6 +337,7 @@ final class PostgresLink: @unchecked Sendable {
 
     private func failure(_ result: OpaquePointer?) -> StorageError {
         mayTryAgain = false
+        hasFailed = true
         let words = Self.firstLine(result.map { PQresultErrorMessage($0) } ?? PQerrorMessage(handle))
         // PG_DIAG_SQLSTATE is a macro of a character, which does not come through.
         guard let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))) else { return .unavailable(words) }

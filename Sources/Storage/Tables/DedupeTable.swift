@@ -25,8 +25,11 @@ package struct DedupeTable {
     ///
     /// - Returns: the event that has each key: the new one, or the earlier one.
     package func claim(_ claims: [Claim], now: Timestamp) throws(StorageError) -> [OrderedID<Event>] {
-        let claimed = try connection.run(
-            claims.map { Self.claiming($0.key, of: $0.webhook.text, for: $0.event.number, now: now) })
+        // Another server may claim the same ones: all go in the order of the keys. Of two that are alike the first stays first.
+        let order = claims.indices.sorted { (claims[$0].key, $0) < (claims[$1].key, $1) }
+        let answers = try connection.run(
+            order.map { Self.claiming(claims[$0].key, of: claims[$0].webhook.text, for: claims[$0].event.number, now: now) })
+        let claimed = zip(order, answers).sorted { $0.0 < $1.0 }.map(\.1)
         let lost = zip(claims, claimed).filter { $0.1.rows.isEmpty }.map(\.0)
         var holders = try connection.run(lost.map { Self.holder(of: $0.key, of: $0.webhook.text) })[...]
         return try zip(claims, claimed).map { claim, claimed throws(StorageError) in

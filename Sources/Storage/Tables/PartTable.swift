@@ -64,6 +64,8 @@ package struct PartTable {
     }
 
     /// Makes the parts of those days that are missing. A day of which rows stand in the rest already stays there.
+    ///
+    /// - Throws: ``StorageError/unavailable(_:)`` if somebody reads in the table for long, as a dump does; then none is made.
     package func prepare(_ days: ClosedRange<Int64>) throws(StorageError) {
         guard connection.dialect.isShared else { return }
         for whole in Whole.allCases {
@@ -71,6 +73,7 @@ package struct PartTable {
             for day in days where !known.contains(day) {
                 let part = Part(whole, day: day)
                 guard try !hasRest(of: part) else { continue }
+                try waitBriefly()
                 let statements = connection.dialect.partition(
                     of: whole.name, named: part.name, .ids(part.ids), soughtBy: whole.soughtBy)
                 for statement in statements {
@@ -99,9 +102,13 @@ package struct PartTable {
     ///
     /// - Throws: ``StorageError/unavailable(_:)`` if somebody reads in the table for long; then nothing is dropped.
     package func drop(_ part: Part) throws(StorageError) {
-        // Those who write calls must not wait behind it.
-        try connection.execute("SET LOCAL lock_timeout = '1s'")
+        try waitBriefly()
         try connection.execute(SQL(stringLiteral: "DROP TABLE \(part.name)"))
+    }
+
+    // Those who write calls wait behind who waits for the table.
+    private func waitBriefly() throws(StorageError) {
+        try connection.execute("SET LOCAL lock_timeout = '1s'")
     }
 
     private func hasRest(of part: Part) throws(StorageError) -> Bool {
