@@ -133,8 +133,8 @@ package struct EventTable {
         )?.integer("count") ?? 0
     }
 
-    /// How long the oldest transaction has been at work that may keep events; `nil` if none is. Ids are drawn while one is at work, so
-    /// whatever it keeps is no older than that.
+    /// How long the oldest transaction has been at work that may keep events; `nil` if none is. Ids are drawn while one is at work, or
+    /// in the moment before it is sent, so whatever it keeps is hardly older than that.
     package func longestUnsettled() throws(StorageError) -> Interval? {
         guard let unsettled = connection.dialect.longestKeeping else { return nil }
         return try connection.row(unsettled)?.optionalInteger("microseconds").map(Interval.init(microseconds:))
