@@ -50,12 +50,23 @@ package struct Retention: Sendable {
         let parts = try await desk.read { try PartTable($0).list(.events) }
         for part in parts where part.ids.upperBound <= OrderedID<Event>.first(at: moment).number && !Task.isCancelled {
             let now = desk.clock.now()
-            while try await desk.write({
-                try DeliveryTable($0.connection).drop(of: part.ids, at: now, limit: Self.deliveriesPerStep)
-            }) > 0 {}
+            while true {
+                let begun = ContinuousClock.now
+                let dropped = try await desk.write {
+                    try DeliveryTable($0.connection).drop(of: part.ids, at: now, limit: Self.deliveriesPerStep)
+                }
+                if dropped == 0 { break }
+                guard !Task.isCancelled else { return }
+                await leaveTime(since: begun)
+            }
             guard try await desk.hasDropped(part) else { return }
             desk.bell.ring()
         }
+    }
+
+    // Half of the writer's time is left to the others, however slow the disk is.
+    private func leaveTime(since begun: ContinuousClock.Instant) async {
+        try? await Task.sleep(for: begun.duration(to: .now))
     }
 
     // - Parameter bytes: how much is to go; all of it where `nil`.
@@ -78,8 +89,7 @@ package struct Retention: Sendable {
             report.events += dropped.count
             report.bodyBytes += bodyBytes
             rest = rest.map { $0 - bodyBytes }
-            // Half of the writer's time is left to the others, however slow the disk is.
-            try? await Task.sleep(for: begun.duration(to: .now))
+            await leaveTime(since: begun)
         }
     }
 
@@ -103,7 +113,7 @@ package struct Retention: Sendable {
     /// Drops events with all that hangs on them, in one transaction. Dedupe keys stay for their seven days, and deliveries that did not
     /// arrive stay for a while as cancelled.
     private static func drop(events: [OrderedID<Event>], at now: Timestamp, _ transaction: Transaction) throws {
-        for event in events { try DeliveryTable(transaction.connection).drop(of: event, at: now) }
+        try DeliveryTable(transaction.connection).drop(of: events, at: now)
         try EventTable(transaction.connection).drop(events)
     }
 }

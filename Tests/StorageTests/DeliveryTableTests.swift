@@ -270,6 +270,31 @@ import Testing
             #expect(states == [.filtered, .filtered, .filtered, .due])
         }
     }
+
+    @Test func `Deliveries of a range of events go in steps, and what never arrived stays as cancelled`() async throws {
+        try await withStore { store in
+            let (steps, left) = try await store.write { transaction in
+                let table = DeliveryTable(transaction.connection)
+                // Two of each event, of which every third did not arrive.
+                let all = (1...14).map { delivery($0, $0.isMultiple(of: 3) ? .due : .delivered, event: ($0 + 1) / 2) }
+                try table.insert(all)
+                try table.insert(all.map { Attempt(of: $0, startedAt: now) })
+                var steps: [Int] = []
+                repeat { steps.append(try table.drop(of: 2..<7, at: now, limit: 4)) } while steps.last != 0
+                let left = try all.compactMap { try table.findAnywhere($0.id) }
+                return (
+                    steps, try left.map { ($0.id.number, $0.state, $0.reason, try table.attempts(of: $0.id).count) }
+                )
+            }
+
+            #expect(steps.reduce(0, +) == 5 && steps.count == 4)
+            #expect(left.map(\.0) == [1, 2, 3, 6, 9, 12, 13, 14])
+            #expect(
+                left.map(\.1) == [.delivered, .delivered, .cancelled, .cancelled, .cancelled, .cancelled, .delivered, .delivered])
+            #expect(left.map { $0.2 == .eventExpired } == [false, false, true, true, true, true, false, false])
+            #expect(left.allSatisfy { $0.3 == 1 })
+        }
+    }
 }
 
 /// Asks SQLite how it reads each statement, and then has it read.

@@ -265,37 +265,45 @@ package struct DeliveryTable {
         return (Int(clamping: counts[0]), min(limit, Int(clamping: counts[1] + counts[2])))
     }
 
-    /// Drops what is known of the deliveries of an event that is dropped itself. Those that were not at their end are cancelled and
+    /// Drops what is known of the deliveries of events that are dropped themselves. Those that were not at their end are cancelled and
     /// stay for a while, so that it can be seen that they never arrived.
-    package func drop(of event: OrderedID<Event>, at now: Timestamp) throws(StorageError) {
-        try connection.execute(
+    package func drop(of events: [OrderedID<Event>], at now: Timestamp) throws(StorageError) {
+        _ = try connection.run(events.flatMap { Self.dropping("event = \($0)", at: now) })
+    }
+
+    /// Does the same for some of the deliveries of a range of events, those of the oldest first.
+    ///
+    /// - Returns: for how many events; 0 if there are no more.
+    package func drop(of events: Range<Int64>, at now: Timestamp, limit: Int) throws(StorageError) -> Int {
+        let row = try connection.row(
+            """
+            SELECT min(event) AS first, max(event) AS last, count(DISTINCT event) AS count FROM (
+                SELECT event FROM deliveries WHERE event >= \(events.lowerBound) AND event < \(events.upperBound)
+                    AND NOT (\(sql: Self.expired))
+                ORDER BY event LIMIT \(limit)) AS found
+            """)
+        guard let row, let first = try row.optionalInteger("first"), let last = try row.optionalInteger("last") else { return 0 }
+        _ = try connection.run(Self.dropping("event >= \(first) AND event <= \(last)", at: now))
+        return Int(clamping: try row.integer("count"))
+    }
+
+    private static func dropping(_ condition: SQL, at now: Timestamp) -> [SQL] {
+        [
             """
             UPDATE deliveries SET state = 'cancelled', reason = \(DeliveryReason.eventExpired.rawValue), settled_at = \(now),
                 lease_until = NULL
-            WHERE event = \(event) AND state IN ('waiting', 'due', 'running')
-            """)
-        let kept: SQL = "state = 'cancelled' AND reason = \(DeliveryReason.eventExpired.rawValue)"
-        try connection.execute(
+            WHERE \(sql: condition) AND state IN ('waiting', 'due', 'running')
+            """,
             """
-            DELETE FROM attempts WHERE delivery IN (SELECT id FROM deliveries WHERE event = \(event) AND NOT (\(sql: kept)))
-            """)
-        try connection.execute("DELETE FROM deliveries WHERE event = \(event) AND NOT (\(sql: kept))")
+            DELETE FROM attempts WHERE delivery IN (
+                SELECT id FROM deliveries WHERE \(sql: condition) AND NOT (\(sql: expired)))
+            """,
+            "DELETE FROM deliveries WHERE \(sql: condition) AND NOT (\(sql: expired))",
+        ]
     }
 
-    /// Does the same for some of the deliveries of a range of events.
-    ///
-    /// - Returns: for how many; 0 if there are no more.
-    package func drop(of events: Range<Int64>, at now: Timestamp, limit: Int) throws(StorageError) -> Int {
-        let ids = try connection.rows(
-            """
-            SELECT DISTINCT event FROM (
-                SELECT event FROM deliveries WHERE event >= \(events.lowerBound) AND event < \(events.upperBound)
-                    AND NOT (state = 'cancelled' AND reason = \(DeliveryReason.eventExpired.rawValue))
-                ORDER BY event LIMIT \(limit)) AS found
-            """)
-        for row in ids { try drop(of: OrderedID(number: try row.integer("event")), at: now) }
-        return ids.count
-    }
+    // What stays when the event goes.
+    private static var expired: SQL { "state = 'cancelled' AND reason = \(DeliveryReason.eventExpired.rawValue)" }
 
     /// Drops at most that many deliveries whose event was dropped before they arrived, made before an id.
     ///

@@ -191,7 +191,7 @@ package struct EventTable {
 
     /// Drops events with their bodies.
     package func drop(_ ids: [OrderedID<Event>]) throws(StorageError) {
-        for id in ids { try connection.execute("DELETE FROM events WHERE id = \(id)") }
+        _ = try connection.run(ids.map { "DELETE FROM events WHERE id = \($0)" })
     }
 
     // MARK: Learning
