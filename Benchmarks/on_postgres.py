@@ -35,25 +35,12 @@ COLUMNS = (
 
 
 @contextmanager
-def cluster_of_ones_own():
-    """A PostgreSQL that runs meanwhile."""
-    # The path of its socket must be short.
-    cluster = postgres.Cluster(tempfile.mkdtemp(prefix="inlet-bench-", dir="/tmp"))
-    try:
-        cluster.make()
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.remove()
-
-
-@contextmanager
 def moved(launch, binary, is_wanted):
     """Moves what stands in a folder to a PostgreSQL, which the server uses from then on; the seconds it took, `None` if it is not wanted."""
     if not is_wanted:
         yield None
         return
-    with cluster_of_ones_own() as cluster:
+    with postgres.temporary() as cluster:
         begun = time.monotonic()
         subprocess.run(
             [str(binary), "migrate-store", "--from", str(launch.database), "--to", cluster.conninfo],
@@ -122,7 +109,7 @@ def run(options, connections):
     with tempfile.TemporaryDirectory(prefix="postgres-", dir=BUILT) as folder:
         folder = Path(folder)
         (folder / "body.json").write_bytes(body)
-        with cluster_of_ones_own() as cluster:
+        with postgres.temporary() as cluster:
             embedded = rate(servers.Inlet(options.inlet.resolve()), folder, "sqlite", connections, options, body)
             before = counters(cluster)
             ours = rate(

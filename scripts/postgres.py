@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -111,11 +112,26 @@ class Cluster:
             raise Unable(f"{program} ended with {done.returncode}:\n{done.stdout}{log}".rstrip())
 
 
-def run(command):
-    """Runs a command beside a cluster, which is gone afterwards, whatever becomes of the command."""
+@contextmanager
+def temporary(prepare=lambda cluster: None):
+    """A cluster that runs meanwhile and is gone afterwards; what is to be done before it starts is called with it."""
     # Not where TMPDIR says: the path must be short.
     folder = Path(tempfile.mkdtemp(prefix="inlet-pg-", dir="/tmp"))
     cluster = Cluster(folder)
+    try:
+        cluster.make()
+        prepare(cluster)
+        cluster.start()
+        yield cluster
+    finally:
+        if cluster.is_made:
+            cluster.remove()
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(command):
+    """Runs a command beside a cluster, which is gone afterwards, whatever becomes of the command."""
     child = None
     stopped_by = []
 
@@ -127,19 +143,12 @@ def run(command):
 
     for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
         signal.signal(number, pass_on)
-    try:
-        cluster.make()
-        cluster.start()
+    with temporary() as cluster:
         if stopped_by:
             return 128 + stopped_by[0]
         child = subprocess.Popen(command, env=os.environ | {"TEST_POSTGRES": cluster.conninfo})
         status = child.wait()
         return status if status >= 0 else 128 - status
-    finally:
-        if cluster.is_made:
-            cluster.remove()
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(words):

@@ -41,6 +41,7 @@ package actor Dispatcher: Service {
     private static let perRound = 256
     // Longer than an attempt can take.
     static let lease = Interval.seconds(600)
+    private static let stuck = "deliveries could not be settled or claimed"
     private static let restMax = Duration.seconds(1)
     private static let rateRest = Duration.milliseconds(50)
     private static let drainTime = Duration.seconds(20)
@@ -141,7 +142,7 @@ package actor Dispatcher: Service {
                 let open = chosen.filter { !settlement.disabled.contains($0.destination) }
                 return (settlement.disabled, try claiming.begin(open, lease: Self.lease))
             }
-            outage.isOver("deliveries could not be settled or claimed")
+            outage.isOver(Self.stuck)
             finished.removeFirst(settling.count)
             note(found, plan, at: now)
             note(settling, failures, disabled, at: now)
@@ -151,7 +152,7 @@ package actor Dispatcher: Service {
             begin(claims, at: now)
             return Round(claims: claims, isIdle: settling.isEmpty && chosen.isEmpty)
         } catch {
-            outage.note("deliveries could not be settled or claimed", error)
+            outage.note(Self.stuck, error)
             try? await Task.sleep(for: .milliseconds(200))
             return Round()
         }

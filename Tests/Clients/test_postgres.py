@@ -2,28 +2,13 @@
 
 import os
 import subprocess
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from databases import psql
 from inlet_server import LOOPBACK, Server, binary_path, call_once, free_port, until
-from postgres import Cluster
-
-
-@contextmanager
-def own_cluster(prepare=lambda cluster: None):
-    # Not in pytest's folder: the path of a socket must be short.
-    cluster = Cluster(tempfile.mkdtemp(prefix="inlet-pg-", dir="/tmp"))
-    try:
-        cluster.make()
-        prepare(cluster)
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.remove()
+from postgres import temporary
 
 
 def init(conninfo, folder):
@@ -45,7 +30,7 @@ def assert_refused(done, folder, *words):
 
 @pytest.fixture(scope="module")
 def cluster():
-    with own_cluster() as cluster:
+    with temporary() as cluster:
         yield cluster
 
 
@@ -145,7 +130,7 @@ class Remote:
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory):
     remote = Remote(tmp_path_factory.mktemp("remote"))
-    with own_cluster(remote.prepare):
+    with temporary(remote.prepare):
         yield remote
 
 

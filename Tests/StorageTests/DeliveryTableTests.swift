@@ -61,9 +61,9 @@ import Testing
             try await store.write { _ = try $0.connection.execute("ANALYZE deliveries") }
 
             let rowsRead = try await store.read { connection in
-                let reckoner = Reckoner(connection)
-                try question.ask(DeliveryTable(reckoner), organization, destination, flow)
-                return reckoner.rowsRead
+                let planner = Planner(connection)
+                try question.ask(DeliveryTable(planner), organization, destination, flow)
+                return planner.rowsRead
             }
 
             // Forty of four thousand are due.
@@ -294,38 +294,5 @@ import Testing
             #expect(left.map { $0.2 == .eventExpired } == [false, false, true, true, true, true, false, false])
             #expect(left.allSatisfy { $0.3 == 1 })
         }
-    }
-}
-
-/// Asks SQLite how it reads each statement, and then has it read.
-private final class Planner: Connection {
-    private let connection: any Connection
-    private(set) var plans: [[String]] = []
-
-    init(_ connection: any Connection) {
-        self.connection = connection
-    }
-
-    var dialect: Dialect { connection.dialect }
-
-    func execute(_ sql: SQL) throws(StorageError) -> Int {
-        try connection.execute(sql)
-    }
-
-    func rows(_ sql: SQL) throws(StorageError) -> [Row] {
-        plans.append(
-            try connection.rows("EXPLAIN QUERY PLAN \(sql: sql)").map { row throws(StorageError) in try row.text("detail") })
-        return try connection.rows(sql)
-    }
-
-    func run(_ statements: [SQL]) throws(StorageError) -> [(rows: [Row], changed: Int)] {
-        try statements.map { sql throws(StorageError) in
-            let rows = try rows(sql)
-            return (rows, rows.count)
-        }
-    }
-
-    func insert(_ bulk: BulkInsert) throws(StorageError) {
-        try connection.insert(bulk)
     }
 }

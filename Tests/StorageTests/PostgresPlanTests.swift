@@ -126,8 +126,8 @@ struct PostgresPlanTests {
             try await fill(store, spread)
             for question in Question.allCases {
                 let (found, rowsRead, plans) = try await store.read { connection in
-                    let reckoner = Reckoner(connection)
-                    return (try question.ask(reckoner), reckoner.rowsRead, reckoner.plans)
+                    let planner = Planner(connection)
+                    return (try question.ask(planner), planner.rowsRead, planner.plans)
                 }
 
                 // Each of the parts may be asked for its first row, and a count is one row of what was counted.

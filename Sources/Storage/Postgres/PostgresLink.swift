@@ -31,15 +31,15 @@ final class PostgresLink: @unchecked Sendable {
             throw .unavailable(Self.firstLine(PQerrorMessage(handle)))
         }
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
-        // Who was cut off in the middle of a transaction must not hold up the other servers.
-        try command("SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s'")
-        // Nor may one whose machine is gone in the middle of a statement. Without effect on a socket of the same machine.
+        // Who was cut off in the middle of a transaction must not hold up the other servers, nor one whose machine is gone in the middle of a
+        // statement (without effect on a socket of the same machine). And what is listed is read in the order of an index until there is
+        // enough of it: a bitmap has no order, so all that matches would be fetched and sorted first.
         try command(
-            "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000"
-        )
-        // What is listed is read in the order of an index until there is enough of it. A bitmap has no order: all that matches would be
-        // fetched and sorted first.
-        try command("SET enable_bitmapscan = off")
+            """
+            SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '15s';
+            SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
+            SET enable_bitmapscan = off
+            """)
         try command("SELECT set_config('application_name', \(Dialect.applicationName("'\(role)'").text), false)")
     }
 
