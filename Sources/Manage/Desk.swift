@@ -19,6 +19,11 @@ package final class Desk: Sendable {
     package let deliveryIDs: OrderedIDs<Delivery>
     /// Rings when something is due.
     package let bell = DeliveryBell()
+    let passwords: Passwords
+    /// Wrong passwords of people who are signed in already and are asked once more, by account.
+    let passwordProofs = Throttle()
+    /// Refused looks at secrets, by account: the audit log must not grow as fast as somebody can ask.
+    let refusedLooks = Throttle()
     let replayIDs: OrderedIDs<Replay>
     private let auditIDs: Mutex<OrderedIDSource>
     private let auditRoot = Mutex<Data?>(nil)
@@ -29,15 +34,17 @@ package final class Desk: Sendable {
         settling.withLock { $0 = work }
     }
 
+    /// - Parameter passwordCost: what people's passwords are hashed with; only a test gives another than the standard one.
     package init(
         store: Store, clock: any WallClock, keys: KeyCabinet, ingestURL: String,
-        adminURL: String = "http://127.0.0.1:8081"
+        adminURL: String = "http://127.0.0.1:8081", passwordCost: Passwords.Cost = .standard
     ) async throws {
         self.store = store
         self.clock = clock
         self.keys = keys
         self.ingestURL = ingestURL
         self.adminURL = adminURL
+        passwords = Passwords(cost: passwordCost)
         let (lastEntry, lastEvent) = try await store.read {
             (try AuditTable($0).lastNumber(), try EventTable($0).lastNumber())
         }

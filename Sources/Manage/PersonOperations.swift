@@ -116,7 +116,7 @@ package struct PersonOperations: Sendable {
             guard let link = try Self.link(digests, now, connection), link.purpose != .membership else { throw wrong }
             return try AccountTable(connection).find(link.account, in: link.organization)?.account.login
         }
-        let hash = try await Passwords().hash(password, login: login)
+        let hash = try await desk.passwords.hash(password, login: login)
         try await desk.write { [desk] transaction in
             let connection = transaction.connection
             // Looked for again: of two who use it at once only one may be first.
@@ -134,7 +134,7 @@ package struct PersonOperations: Sendable {
     /// Changes the actor's own password; the other sessions end.
     package func changePassword(_ password: String, to new: String, _ actor: Actor) async throws {
         let (login, proven) = try await prove(password, actor)
-        let hash = try await Passwords().hash(new, login: login, field: "new_password")
+        let hash = try await desk.passwords.hash(new, login: login, field: "new_password")
         try await desk.act(actor, .useOwnAccount) { act in
             // A reset meanwhile goes before.
             guard try CredentialTable(act.connection).proof(of: act.actor.account)?.passwordHash == proven else {
@@ -294,14 +294,11 @@ package struct PersonOperations: Sendable {
             throw OperationError.conflict(code: "no_password", "Your account has no password. Ask for a one-time link.")
         }
         let keys = [Throttle.Key(name: "proof \(actor.account.text)", free: 5, waitSecondsMax: 60)]
-        try Self.throttle.begin(keys, now: desk.clock.now())
-        guard try await Passwords().matches(password, hash: hash) else {
+        try desk.passwordProofs.begin(keys, now: desk.clock.now())
+        guard try await desk.passwords.matches(password, hash: hash) else {
             throw OperationError.invalid(field: "password", "is wrong.")
         }
-        Self.throttle.succeed(keys)
+        desk.passwordProofs.succeed(keys)
         return (login, hash)
     }
-
-    // Only who has a session or a token of the account gets this far, so one count for all desks does no harm.
-    private static let throttle = Throttle()
 }

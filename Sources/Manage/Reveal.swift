@@ -55,9 +55,6 @@ struct Reveal: Sendable {
         }
     }
 
-    // The audit log must not grow as fast as somebody can ask.
-    private static let throttle = Throttle()
-
     /// Asks for the proof that the actor may look at sealed secrets right now: a session for its password, a management token for its
     /// scope.
     private func prove(_ password: String?, _ actor: Actor) async throws {
@@ -80,7 +77,7 @@ struct Reveal: Sendable {
     /// - Throws: ``OperationError/tooManyAttempts(seconds:)`` for whoever goes on being refused; that leaves no more entries.
     func noteRefusal(of subject: String, _ reason: String, _ actor: Actor) async throws {
         let now = desk.clock.now()
-        try Self.throttle.begin(
+        try desk.refusedLooks.begin(
             [Throttle.Key(name: "look \(actor.account.text)", free: 20, waitSecondsMax: 300)], now: now)
         try await desk.write { [desk] transaction in
             try desk.record(

@@ -45,7 +45,7 @@ extension PersonOperations {
         let organizationName = try asked.organizationName.map { text throws(OperationError) in
             try Label.name(text, field: "organization_name")
         }
-        let hash = try await Passwords().hash(asked.password, login: login ?? before)
+        let hash = try await desk.passwords.hash(asked.password, login: login ?? before)
         try await desk.write { [desk] transaction in
             // Looked for again: of two who use it at once only one may be first.
             guard let link = try Self.setUpLink(digests, now, transaction.connection) else { throw wrong }

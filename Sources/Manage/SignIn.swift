@@ -144,7 +144,7 @@ package final class SignIn: Sendable {
         let keys = Throttle.keys(who: account?.id.text ?? login, address: attempt.address, device: device)
         try throttle.begin(keys, now: now)
         guard
-            try await Passwords().matches(attempt.password, hash: proof?.passwordHash, isKnown: device != nil),
+            try await desk.passwords.matches(attempt.password, hash: proof?.passwordHash, isKnown: device != nil),
             let account, let proof
         else { throw OperationError.signInFailed(code: "sign_in_failed", "Login or password is wrong.") }
         let knownDevice = device.flatMap { _ in attempt.device }

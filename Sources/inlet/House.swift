@@ -72,9 +72,11 @@ package struct House: Sendable {
 
     /// Joins the rooms around an installed store.
     ///
+    /// - Parameter passwordCost: what people's passwords are hashed with; only a test gives another than the standard one.
     /// - Throws: ``Installation/Failure`` if nothing is installed in it, or the key is another one.
     package init(
-        settings: Settings, store: Store, keyRing: KeyRing, clock machineClock: any WallClock, logger: Logger
+        settings: Settings, store: Store, keyRing: KeyRing, clock machineClock: any WallClock,
+        passwordCost: Passwords.Cost = .standard, logger: Logger
     ) async throws {
         try await Installation.check(store, keyRing)
         let clock: any WallClock =
@@ -87,7 +89,7 @@ package struct House: Sendable {
         let keys = KeyCabinet(keyRing)
         desk = try await Desk(
             store: store, clock: clock, keys: keys, ingestURL: settings.ingestURL ?? settings.ingest.url,
-            adminURL: settings.adminURL ?? settings.admin.url)
+            adminURL: settings.adminURL ?? settings.admin.url, passwordCost: passwordCost)
         let keyFile = settings.masterKeyFile
         let keyOperations = KeyOperations(desk) { try PrivateFile.write($0.fileText, to: keyFile) }
         try await keyOperations.resume()
