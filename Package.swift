@@ -10,6 +10,12 @@ let strict: [SwiftSetting] = [
 
 let tested: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 
+/// All test targets, or the one that `TEST_MODULE` names (`make unit MODULE=Manage`), so that no other is compiled.
+func tests(_ targets: [Target]) -> [Target] {
+    guard let module = Context.environment["TEST_MODULE"], !module.isEmpty else { return targets }
+    return targets.filter { $0.name == "\(module)Tests" }
+}
+
 let package = Package(
     name: "inlet",
     platforms: [.macOS(.v15)],
@@ -182,27 +188,109 @@ let package = Package(
             ],
             path: "Benchmarks/BareClient", swiftSettings: strict),
 
-        // tests mirror the rooms; HouseTests drives the assembled server through real sockets
-        .testTarget(
-            name: "DomainTests", dependencies: ["Domain", .product(name: "Crypto", package: "swift-crypto")],
-            swiftSettings: tested),
-        .testTarget(name: "StorageTests", dependencies: ["Domain", "Storage"], swiftSettings: tested),
-        .testTarget(
-            name: "HouseTests",
+        // what tests share: a store to copy, a clock moved by hand; and the whole server on free ports
+        .target(
+            name: "TestSupport",
             dependencies: [
-                "Client", "Console", "ConsoleFiles", "Contract", "Deliver", "Destinations", "Domain", "Ingest", "Manage",
-                "RestAPI", "Storage", "WebSupport", "inlet",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CPostgres", "Domain", "Manage", "Storage",
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: tested),
+        .target(
+            name: "ServerSupport",
+            dependencies: [
+                "Client", "Contract", "Domain", "Ingest", "inlet", "Manage", "RestAPI", "Storage", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            path: "Tests/ServerSupport",
             swiftSettings: tested),
     ]
+        + tests([
+            // tests mirror the modules; ServerTests are about several servers, or about everything at once
+            .testTarget(
+                name: "DomainTests",
+                dependencies: [
+                    "Domain",
+                    .product(name: "Crypto", package: "swift-crypto"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "StorageTests",
+                dependencies: [
+                    "Domain", "Storage", "TestSupport",
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "IngestTests",
+                dependencies: [
+                    "Client", "Contract", "Domain", "Ingest", "inlet", "Manage", "ServerSupport", "Storage", "TestSupport",
+                    .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                    .product(name: "Crypto", package: "swift-crypto"),
+                    .product(name: "HTTPTypes", package: "swift-http-types"),
+                    .product(name: "NIOCore", package: "swift-nio"),
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                    .product(name: "NIOPosix", package: "swift-nio"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "DeliverTests",
+                dependencies: [
+                    "Client", "Contract", "Deliver", "Domain", "Manage", "ServerSupport", "Storage", "TestSupport",
+                    .product(name: "HTTPTypes", package: "swift-http-types"),
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "ManageTests",
+                dependencies: [
+                    "Client", "Contract", "Domain", "Ingest", "inlet", "Manage", "ServerSupport", "Storage", "TestSupport",
+                    .product(name: "HTTPTypes", package: "swift-http-types"),
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "RestTests",
+                dependencies: [
+                    "Client", "Contract", "Domain", "Manage", "RestAPI", "ServerSupport", "Storage", "TestSupport",
+                    .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                    .product(name: "HTTPTypes", package: "swift-http-types"),
+                    .product(name: "NIOCore", package: "swift-nio"),
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                    .product(name: "NIOPosix", package: "swift-nio"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "ConsoleTests",
+                dependencies: [
+                    "Console", "ConsoleFiles", "Contract", "Domain", "ServerSupport", "TestSupport",
+                    .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                    .product(name: "HTTPTypes", package: "swift-http-types"),
+                    .product(name: "NIOCore", package: "swift-nio"),
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "CommandTests",
+                dependencies: [
+                    "Client", "Contract", "Domain", "inlet", "Manage", "RestAPI", "ServerSupport", "Storage", "TestSupport",
+                    .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                    .product(name: "NIOCore", package: "swift-nio"),
+                    .product(name: "NIOPosix", package: "swift-nio"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
+                name: "ServerTests",
+                dependencies: [
+                    "Client", "Contract", "Domain", "Ingest", "Manage", "ServerSupport", "Storage", "TestSupport",
+                    .product(name: "HTTPTypes", package: "swift-http-types"),
+                    .product(name: "NIOHTTP1", package: "swift-nio"),
+                ],
+                swiftSettings: tested),
+        ])
 )

@@ -2,10 +2,11 @@ import Domain
 import Foundation
 import Storage
 import Synchronization
+import TestSupport
 import Testing
 
 /// Deliveries on a real SQLite: what is found, and by which index, for there may be a great many that are done with.
-@Suite struct DeliveryTableTests {
+@Suite(.tags(.store)) struct DeliveryTableTests {
     private let organization = ID<Organization>.random()
     private let webhook = ID<Webhook>.random()
     private let flow = ID<Flow>.random()

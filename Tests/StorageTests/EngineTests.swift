@@ -2,9 +2,10 @@ import Domain
 import Foundation
 import Storage
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite struct EngineTests {
+@Suite(.tags(.store, .durable)) struct EngineTests {
     @Test func `N1 the writer keeps a WAL and flushes every commit to disk`() async throws {
         try await withEmbedded { store, _, _ in
             let (mode, level) = try await store.write { transaction in
@@ -85,7 +86,7 @@ import Testing
     }
 }
 
-@Suite struct ObserverTests {
+@Suite(.tags(.store)) struct ObserverTests {
     final class Watcher: CredentialObserver {
         let seen = Mutex<[CredentialChange]>([])
         let mayPrepare: Bool
@@ -150,7 +151,7 @@ import Testing
     }
 }
 
-@Suite struct MigratorTests {
+@Suite(.tags(.store)) struct MigratorTests {
     @Test func `Opening a store again changes nothing`() async throws {
         try await withEmbedded { store, engine, _ in
             let steps = try await store.read { try $0.rows("SELECT * FROM schema_migrations ORDER BY number").count }
@@ -208,7 +209,7 @@ import Testing
     }
 }
 
-@Suite struct TableTests {
+@Suite(.tags(.store)) struct TableTests {
     let organization = ID<Organization>.random()
     let webhook = ID<Webhook>.random()
     let now = Timestamp(seconds: 1_800_000_000)

@@ -2,12 +2,13 @@ import Dispatch
 import Domain
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Storage
 
 /// How stores that share a database follow each other, and what a store does when its connections break.
-@Suite(.enabled(if: !TestDatabase.isEmbedded, "an embedded database has one server"))
+@Suite(.tags(.store), .enabled(if: !TestDatabase.isEmbedded, "an embedded database has one server"))
 struct FollowTests {
     /// Keeps a count of one organization in memory, as a roster keeps credentials.
     private final class Counter: CredentialObserver {
@@ -53,13 +54,15 @@ struct FollowTests {
     private func withStores(
         trust: Duration = .seconds(5), _ body: (Store, Store, _ conninfo: String) async throws -> Void
     ) async throws {
-        let conninfo = try #require(try await TestDatabase.make())
-        let one = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: FixedClock(), trust: trust)
-        let two = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: FixedClock(), trust: trust)
-        try await body(one, two, conninfo)
-        try await one.close()
-        try await two.close()
-        try await TestDatabase.drop(conninfo)
+        let isUnsafe = !TestDatabase.isDurable
+        try await withDatabase { conninfo in
+            let engines = try (0..<2).map { _ in try PostgresEngine(conninfo: conninfo, isUnsafe: isUnsafe) }
+            let one = try await Store(engine: engines[0], clock: FixedClock(), trust: trust)
+            let two = try await Store(engine: engines[1], clock: FixedClock(), trust: trust)
+            try await body(one, two, conninfo)
+            try await one.close()
+            try await two.close()
+        }
     }
 
     @Test func `P5 what two servers change at once is counted once each, and memory never goes back`() async throws {
@@ -248,17 +251,17 @@ struct FollowTests {
     @Test func `A lane that is busy moves no clock: the database's time is what it says, not when its word was waited for`()
         async throws
     {
-        let conninfo = try #require(try await TestDatabase.make())
-        let store = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: MachineClock())
-        async let busy: Void = store.write(in: .deliveries) {
-            _ = try $0.connection.rows("SELECT pg_sleep(0.5) IS NULL AS slept")
-        }
-        async let renewed: Void = store.renewPlace()
-        _ = try await (busy, renewed)
+        try await withDatabase { conninfo in
+            let store = try await Store(engine: PostgresEngine(conninfo: conninfo, isUnsafe: true), clock: MachineClock())
+            async let busy: Void = store.write(in: .deliveries) {
+                _ = try $0.connection.rows("SELECT pg_sleep(0.5) IS NULL AS slept")
+            }
+            async let renewed: Void = store.renewPlace()
+            _ = try await (busy, renewed)
 
-        #expect(abs(store.place.ahead.microseconds) < 100_000)
-        try await store.close()
-        try await TestDatabase.drop(conninfo)
+            #expect(abs(store.place.ahead.microseconds) < 100_000)
+            try await store.close()
+        }
     }
 
     @Test func `The difference of the clocks is believed as far as the way there and back leaves no doubt`() {
@@ -303,12 +306,13 @@ struct FollowTests {
     }
 
     @Test func `N1 a session that may lose what it acknowledged is refused`() async throws {
-        let conninfo = try #require(try await TestDatabase.make())
-        let unsafe = conninfo + "%20-csynchronous_commit%3Doff"
+        try await withDatabase { conninfo in
+            let unsafe = conninfo + "&options=-csynchronous_commit%3Doff"
 
-        #expect(throws: StorageError.self) { try PostgresEngine(conninfo: unsafe) }
-        try PostgresEngine(conninfo: unsafe, isUnsafe: true).close()
-        try await TestDatabase.drop(conninfo)
+            try PostgresEngine(conninfo: conninfo).close()
+            #expect(throws: StorageError.self) { try PostgresEngine(conninfo: unsafe) }
+            try PostgresEngine(conninfo: unsafe, isUnsafe: true).close()
+        }
     }
 
     @Test func `Where no database answers it says so in one line`() {

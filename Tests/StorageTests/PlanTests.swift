@@ -1,11 +1,12 @@
 import Domain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage
 
 /// How the database goes about a question, as it says itself: what is asked often must be a range of an index.
-@Suite struct PlanTests {
+@Suite(.tags(.store)) struct PlanTests {
     private let organization = ID<Organization>.random()
     private let webhook = ID<Webhook>.random()
     private let token = ID<Token>.random()

@@ -1,11 +1,12 @@
 import Domain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage
 
 /// What PostgreSQL reads for what is asked often, where tables are kept in parts and hold far more than is found.
-@Suite(.enabled(if: !TestDatabase.isEmbedded, "it is about what PostgreSQL reads"))
+@Suite(.tags(.store), .enabled(if: !TestDatabase.isEmbedded, "it is about what PostgreSQL reads"))
 struct PostgresPlanTests {
     private static let start = Timestamp(seconds: 1_800_000_000)
     private static let webhooks = (0..<20).map { _ in ID<Webhook>.random() }

@@ -1,25 +1,44 @@
 import Domain
 import Foundation
 import Storage
+import TestSupport
 
 /// A store on the database that the tests run on.
 func withStore(_ body: (Store) async throws -> Void) async throws {
-    guard let conninfo = try await TestDatabase.make() else {
-        return try await withEmbedded { store, _, _ in try await body(store) }
+    guard !TestDatabase.isEmbedded else { return try await withEmbedded { store, _, _ in try await body(store) } }
+    let isDurable = TestDatabase.isDurable
+    try await withDatabase { conninfo in
+        let store = try await Store(
+            engine: PostgresEngine(conninfo: conninfo, isUnsafe: !isDurable), clock: FixedClock())
+        try await body(store)
+        try await store.close()
     }
-    let store = try await Store(engine: PostgresEngine(conninfo: conninfo), clock: FixedClock())
-    try await body(store)
-    try await store.close()
-    try await TestDatabase.drop(conninfo)
+}
+
+/// A database on PostgreSQL with our schema and nothing in it.
+func withDatabase(_ body: (_ conninfo: String) async throws -> Void) async throws {
+    let isDurable = TestDatabase.isDurable
+    let template = try await StoreTemplate.migrated(isDurable: isDurable)
+    let folder = TestDatabase.newFolder("store", isDurable: isDurable)
+    guard let database = try await template.copy(to: folder, isDurable: isDurable) else { return }
+    do {
+        try await body(database.conninfo)
+    } catch {
+        try? await database.drop()
+        throw error
+    }
+    try await database.drop()
 }
 
 /// A store on a real SQLite file in a folder of its own, which goes away at the end.
 func withEmbedded(
     _ body: (Store, SQLiteEngine, URL) async throws -> Void
 ) async throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("inlet-store-\(UUID().uuidString)")
+    let isDurable = TestDatabase.isDurable
+    let folder = TestDatabase.newFolder("store", isDurable: isDurable)
     defer { try? FileManager.default.removeItem(at: folder) }
-    let engine = try SQLiteEngine(folder: folder)
+    _ = try await StoreTemplate.migrated(isEmbedded: true, isDurable: isDurable).copy(to: folder, isDurable: isDurable)
+    let engine = try SQLiteEngine(folder: folder, synchronous: isDurable ? .full : .normal)
     let store = try await Store(engine: engine, clock: FixedClock())
     try await body(store, engine, folder)
     try await store.close()

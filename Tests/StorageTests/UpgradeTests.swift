@@ -1,10 +1,11 @@
 import Domain
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Storage
 
-@Suite struct UpgradeTests {
+@Suite(.tags(.store)) struct UpgradeTests {
     @Test func `An installation of the first schema keeps its tokens, its key and its audit log`() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("inlet-upgrade-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -1,0 +1,46 @@
+import Domain
+import Foundation
+import Manage
+import Storage
+
+/// An installation as `inlet init` and the set-up link leave it, to be copied for each test.
+package struct TestInstallation: Sendable {
+    package let keyRing: KeyRing
+    package let made: Installation.Made
+    package let store: StoreTemplate
+
+    /// The password of the first owner.
+    package static let ownersPassword = "four quiet green boats"
+
+    /// The one of this process.
+    ///
+    /// - Parameters:
+    ///   - isEmbedded: whether it is one of the embedded database.
+    ///   - isDurable: where it is not, whether the PostgreSQL keeps what it acknowledged.
+    package static func template(isEmbedded: Bool = TestDatabase.isEmbedded, isDurable: Bool) async throws -> TestInstallation {
+        switch (isEmbedded, isDurable) {
+        case (true, _): try await embedded.value
+        case (false, true): try await onDurablePostgres.value
+        case (false, false): try await onPostgres.value
+        }
+    }
+
+    private static let embedded = Task { try await make(isEmbedded: true, isDurable: false) }
+    private static let onPostgres = Task { try await make(isEmbedded: false, isDurable: false) }
+    private static let onDurablePostgres = Task { try await make(isEmbedded: false, isDurable: true) }
+
+    private static func make(isEmbedded: Bool, isDurable: Bool) async throws -> TestInstallation {
+        let keyRing = KeyRing.random()
+        var made: Installation.Made?
+        let store = try await StoreTemplate(isEmbedded: isEmbedded, isDurable: isDurable) { store in
+            let desk = try await Desk(
+                store: store, clock: HandClock(), keys: KeyCabinet(keyRing), ingestURL: "http://127.0.0.1:1",
+                passwordCost: .least)
+            let installation = try await Installation(desk).make()
+            try await PersonOperations(desk).setUp(.init(password: ownersPassword), by: installation.setUp.code)
+            made = installation
+        }
+        guard let made else { throw Installation.Failure.missing }
+        return TestInstallation(keyRing: keyRing, made: made, store: store)
+    }
+}
