@@ -11,7 +11,7 @@ import Testing
 @testable import inlet
 
 /// Moving house: from the embedded database to PostgreSQL.
-@Suite(.tags(.store), .enabled(if: !TestDatabase.isEmbedded, "it needs a PostgreSQL to move to"))
+@Suite(.tags(.store, .durable), .enabled(if: !TestDatabase.isEmbedded, "it needs a PostgreSQL to move to"))
 struct StoreMoveTests {
     private struct Interrupted: Error {}
 

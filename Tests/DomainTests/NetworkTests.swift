@@ -70,6 +70,26 @@ import Testing
     }
 }
 
+@Suite struct TrustedProxiesTests {
+    let trusted = ["10.0.0.0/8", "2001:db8::/32"].compactMap { IPNetwork($0) }
+
+    @Test(arguments: [
+        ("10.0.0.1", ["198.51.100.7"], "198.51.100.7"), ("2001:db8::1", ["198.51.100.7"], "198.51.100.7"),
+        // What stands before that the caller may have written itself.
+        ("10.0.0.1", ["192.0.2.1", "198.51.100.7"], "198.51.100.7"),
+        ("10.0.0.1", ["192.0.2.1", "198.51.100.7", "10.0.0.2"], "198.51.100.7"),
+        ("10.0.0.1", ["nobody", "198.51.100.7"], "198.51.100.7"),
+        ("10.0.0.1", ["198.51.100.7", "nobody"], "10.0.0.1"), ("10.0.0.1", ["10.0.0.3", "10.0.0.2"], "10.0.0.1"),
+        ("10.0.0.1", [], "10.0.0.1"), ("192.0.2.1", ["198.51.100.7"], "192.0.2.1"), ("", ["198.51.100.7"], ""),
+    ] as [(String, [String], String)])
+    func `Behind trusted proxies the caller is the last address that is none of theirs`(
+        peer: String, forwarded: [String], caller: String
+    ) {
+        #expect(TrustedProxies.caller(peer: peer, forwarded: forwarded, trusted: trusted) == caller)
+        #expect(TrustedProxies.caller(peer: peer, forwarded: forwarded, trusted: []) == peer)
+    }
+}
+
 @Suite struct IPNetworkTests {
     @Test(arguments: [
         ("10.1.2.3/8", "10.0.0.0/8"), ("10.0.0.0/8", "10.0.0.0/8"), ("192.0.2.129/25", "192.0.2.128/25"),

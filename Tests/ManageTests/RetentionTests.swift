@@ -109,6 +109,18 @@ import Testing
         }
     }
 
+    @Test func `A webhook over its bytes loses as many events as it must, and not one more`() async throws {
+        try await TestHouse.open { house async throws in
+            _ = try await house.client().editWebhook("example", WebhookEdit(retentionBytes: .set(30)))
+            var ids: [String] = []
+            for _ in 0..<5 { ids.append(try await post(String(repeating: "x", count: 10), house)) }
+
+            try await house.house.retention.run()
+
+            #expect(try await events(house) == ids.suffix(3).reversed())
+        }
+    }
+
     @Test func `The hourly sweep does it, in steps, however many there are`() async throws {
         try await TestHouse.open { house async throws in
             try await fill(house, 1_050, bytes: 20)

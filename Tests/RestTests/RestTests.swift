@@ -194,6 +194,19 @@ import Testing
         }
     }
 
+    @Test func `A listing whose last page is full says that none follows`() async throws {
+        try await TestHouse.open { house async throws in
+            _ = try await house.client().createWebhook(NewWebhook(name: "second"))
+
+            let first = try await house.client().webhooks(limit: 1)
+            let last = try await house.client().webhooks(after: first.next, limit: 1)
+
+            #expect(first.items.count == 1 && first.next != nil)
+            #expect(last.items.count == 1 && last.next == nil)
+            #expect(try await house.client().webhooks(limit: 2).next == nil)
+        }
+    }
+
     @Test func `Events since one are given oldest first, for those who follow along`() async throws {
         try await TestHouse.open { house async throws in
             var ids: [String] = []

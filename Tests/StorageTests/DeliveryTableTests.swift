@@ -272,6 +272,25 @@ import Testing
         }
     }
 
+    @Test func `N1 a delivery that a later attempt holds, or that is not running any more, stays as it is`() async throws {
+        try await withStore { store in
+            let (held, states) = try await store.write { transaction in
+                let table = DeliveryTable(transaction.connection)
+                // Of all but the last one the first attempt was given up for lost, or has told already.
+                let there = [
+                    delivery(1, .running, attempts: 2, lease: 60), delivery(2, attempts: 1), delivery(3, .delivered, attempts: 1),
+                    delivery(4, .running, attempts: 1, lease: 60),
+                ]
+                try table.insert(there)
+                let held = try table.update((1...4).map { (delivery($0, .dead, attempts: 1), heldBy: 1) })
+                return (held, try there.map { try table.findAnywhere($0.id)?.state })
+            }
+
+            #expect(held == [false, false, false, true])
+            #expect(states == [.running, .due, .delivered, .dead])
+        }
+    }
+
     @Test func `Deliveries of a range of events go in steps, and what never arrived stays as cancelled`() async throws {
         try await withStore { store in
             let (steps, left) = try await store.write { transaction in

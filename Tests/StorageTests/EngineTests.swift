@@ -230,6 +230,23 @@ import Testing
         }
     }
 
+    @Test func `A dedupe key is told apart by its webhook, also when it comes again`() async throws {
+        try await withStore { store in
+            let again = try await store.write { [webhook, now] transaction in
+                let table = DedupeTable(transaction.connection)
+                let other = ID<Webhook>.random()
+                _ = try table.claim("k", of: webhook, for: OrderedID(number: 1), now: now)
+                _ = try table.claim("k", of: other, for: OrderedID(number: 2), now: now)
+                return [
+                    try table.claim("k", of: webhook, for: OrderedID(number: 3), now: now),
+                    try table.claim("k", of: other, for: OrderedID(number: 4), now: now),
+                ]
+            }
+
+            #expect(again.map(\.number) == [1, 2])
+        }
+    }
+
     @Test func `E6 of the deploys of each application the last ones are kept, and the rest is dropped in steps`() async throws {
         try await withStore { store in
             let (dropped, left) = try await store.write { [organization, now] transaction in
