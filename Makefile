@@ -3,16 +3,30 @@
 DATA ?= data
 CRASH_ROUNDS ?= 20
 DATABASE_KILLS ?= 5
+# Stages of the tests that run at once.
+JOBS ?= 3
+# One module's Swift tests alone: make unit MODULE=Manage
+MODULE ?=
+export TEST_MODULE = $(MODULE)
 # Every import stands in Package.swift, or the build fails.
 CHECKED = --explicit-target-dependency-import-check error
 RELEASE = swift build -c release --static-swift-stdlib $(CHECKED) --product
 INLET = .build/release/inlet
+# What the tests run.
+DEBUG_INLET = .build/debug/inlet
 PYTHON = .venv/bin/python
+PYTEST = INLET_BIN=$(DEBUG_INLET) $(PYTHON) -m pytest -q
 # Runs what follows with a PostgreSQL of its own, or fails.
 WITH_POSTGRES = scripts/postgres.py run
+# Runs what follows as a stage, and keeps how long it took.
+STAGE = scripts/stage.sh run
+
+STAGES = lint unit browser clients crash
+# Once more on PostgreSQL, which is killed as well; and three servers on one PostgreSQL behind HAProxy.
+POSTGRES_STAGES = unit-postgres clients-postgres crash-postgres kill-postgres nodes
 
 .DEFAULT_GOAL := help
-.PHONY: help run release test lint format unit clients browser screenshots crash postgres torture bench clean
+.PHONY: help run release test check lint format build set-up tools $(STAGES) $(POSTGRES_STAGES) postgres faults screenshots torture bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,50 +42,64 @@ release: ## build the release program, bin/inlet
 	@mkdir -p bin && ln -sf ../$(INLET) bin/inlet
 
 test: ## install what is missing and run all tests, on the embedded database and on PostgreSQL
-	@scripts/setup.sh test
-	@env -u TEST_POSTGRES $(MAKE) --no-print-directory lint unit clients browser crash postgres
+	@scripts/stage.sh clear
+	@env -u TEST_POSTGRES STAGES_QUIET=1 $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(STAGES) $(POSTGRES_STAGES); \
+	    status=$$?; scripts/stage.sh table; exit $$status
+
+check: tools ## before each commit: lint, build, and the Swift tests of what changed against main
+	@scripts/check.sh
+
+# What stages need first, each done once however many stages ask for it.
+tools:
+	@scripts/setup.sh build
+
+set-up: tools
+	@$(STAGE) set-up scripts/setup.sh test
+
+build: tools
+	@$(STAGE) build scripts/build-tests.sh
 
 lint: ## check how the code is laid out
-	@echo "==> Checking the layout of the code"
-	@swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
+	@$(STAGE) lint scripts/lint.sh
 
 format: ## lay the code out
 	@swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
-unit: ## Swift tests: rules, storage, the whole server through real sockets
-	@echo "==> Building the tests (the first time takes 4 to 10 minutes, most of it dependencies)"
-	@swift build --build-tests $(CHECKED)
-	@scripts/unit.sh
+unit: build ## Swift tests: rules, storage, the whole server through real sockets; MODULE=Manage for those of one module
+	@$(STAGE) unit scripts/unit.sh
 
-clients: ## real clients against the real program
-	@echo "==> Real clients"
-	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Clients
+clients: build set-up ## real clients against the real program
+	@$(STAGE) clients env $(PYTEST) Tests/Clients
 
-browser: ## every page of the console in a real browser: by keyboard, with and without JavaScript, light and dark
-	@echo "==> The console in a browser"
-	@INLET_BIN=.build/debug/inlet $(PYTHON) -m pytest -q Tests/Browser
+browser: build set-up ## every page of the console in a real browser: by keyboard, with and without JavaScript, light and dark
+	@$(STAGE) browser env $(PYTEST) Tests/Browser
+
+crash: build set-up ## kill -9 under load and while delivering, again and again
+	@$(STAGE) crash scripts/crash.sh $(CRASH_ROUNDS) $(DEBUG_INLET)
+
+postgres: $(POSTGRES_STAGES) ## unit, clients and crash once more, on PostgreSQL; PostgreSQL itself killed; three servers behind HAProxy
+
+unit-postgres: build set-up
+	@$(STAGE) unit-postgres $(WITH_POSTGRES) --fast scripts/unit.sh
+
+clients-postgres: build set-up
+	@$(STAGE) clients-postgres $(WITH_POSTGRES) --fast env $(PYTEST) Tests/Clients
+
+crash-postgres: build set-up
+	@$(STAGE) crash-postgres $(WITH_POSTGRES) scripts/crash.sh $(DATABASE_KILLS) $(DEBUG_INLET)
+
+kill-postgres: build set-up
+	@$(STAGE) kill-postgres $(WITH_POSTGRES) scripts/crash.sh $(DATABASE_KILLS) $(DEBUG_INLET) --database-kill
+
+nodes: build set-up
+	@$(STAGE) nodes $(PYTHON) Tests/Crash/nodes.py --inlet $(DEBUG_INLET)
+
+faults: set-up build ## put faults into the code, one after the other, and see that the tests notice each
+	@$(PYTHON) Tests/Faults/faults.py
 
 screenshots: release ## pictures of every page, in .build/pictures, and a few of them in docs/pictures
 	@scripts/setup.sh test
 	@INLET_BIN=$(INLET) $(PYTHON) Tests/Browser/screenshots.py --out .build/pictures --chosen docs/pictures
-
-crash: ## kill -9 under load and while delivering, again and again
-	@echo "==> kill -9 under load, $(CRASH_ROUNDS) times"
-	@$(PYTHON) Tests/Crash/crash.py --rounds $(CRASH_ROUNDS) --inlet .build/debug/inlet
-	@echo "==> kill -9 while delivering, $(CRASH_ROUNDS) times"
-	@$(PYTHON) Tests/Crash/deliver.py --rounds $(CRASH_ROUNDS) --inlet .build/debug/inlet
-
-postgres: ## unit, clients and crash once more, on PostgreSQL; and PostgreSQL itself killed under load
-	@echo "==> Once more, on PostgreSQL"
-	@$(WITH_POSTGRES) $(MAKE) --no-print-directory unit
-	@$(WITH_POSTGRES) $(MAKE) --no-print-directory clients
-	@$(WITH_POSTGRES) $(MAKE) --no-print-directory crash CRASH_ROUNDS=$(DATABASE_KILLS)
-	@echo "==> PostgreSQL killed under load, $(DATABASE_KILLS) times"
-	@$(WITH_POSTGRES) $(PYTHON) Tests/Crash/crash.py --database-kill --rounds $(DATABASE_KILLS) --inlet .build/debug/inlet
-	@echo "==> PostgreSQL killed while delivering, $(DATABASE_KILLS) times"
-	@$(WITH_POSTGRES) $(PYTHON) Tests/Crash/deliver.py --database-kill --rounds $(DATABASE_KILLS) --inlet .build/debug/inlet
-	@echo "==> Three servers on one PostgreSQL behind HAProxy"
-	@$(PYTHON) Tests/Crash/nodes.py --inlet .build/debug/inlet
 
 torture: release ## 200 kills under load, 100 while delivering, and power cuts on an ext4 loop mount, a server cut off from PostgreSQL (needs root)
 	@scripts/setup.sh test
