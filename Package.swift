@@ -43,6 +43,10 @@ let package = Package(
         .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
+        // 1: files that are part of the program
+        .target(name: "CEmbeddedFiles"),
+        .target(name: "EmbeddedFiles", dependencies: ["CEmbeddedFiles"], swiftSettings: strict),
+
         // 2: nouns and rules; no I/O, no clock of its own
         .target(
             name: "Domain",
@@ -119,19 +123,16 @@ let package = Package(
         .target(
             name: "RestAPI",
             dependencies: [
-                "Contract", "Deliver", "Destinations", "Domain", "Manage", "Storage", "WebSupport",
+                "Contract", "Deliver", "Destinations", "Domain", "EmbeddedFiles", "Manage", "Storage", "WebSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
-            resources: [.embedInCode("openapi.yaml")],
             swiftSettings: strict),
-        // of its own, for a change of code is not to compile the files anew
         .target(
-            name: "ConsoleFiles",
-            resources: [.embedInCode("Templates"), .embedInCode("Assets"), .embedInCode("Words")],
+            name: "ConsoleFiles", dependencies: ["EmbeddedFiles"], exclude: ["Assets", "Templates", "Words"],
             swiftSettings: strict),
         .target(
             name: "Console",
@@ -268,7 +269,7 @@ let package = Package(
             .testTarget(
                 name: "ConsoleTests",
                 dependencies: [
-                    "Console", "ConsoleFiles", "Contract", "Domain", "ServerSupport", "TestSupport",
+                    "Console", "ConsoleFiles", "Contract", "Domain", "EmbeddedFiles", "ServerSupport", "TestSupport",
                     .product(name: "AsyncHTTPClient", package: "async-http-client"),
                     .product(name: "HTTPTypes", package: "swift-http-types"),
                     .product(name: "NIOCore", package: "swift-nio"),

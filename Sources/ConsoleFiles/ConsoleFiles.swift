@@ -1,3 +1,4 @@
+import EmbeddedFiles
 import Foundation
 
 /// What the console is made of beside code: templates, words, style, icons and scripts, all of it inside the program.
@@ -6,28 +7,29 @@ package enum ConsoleFiles {
     package static func templates() -> [String: String] {
         let folder = developmentFolder("Templates")
         var texts: [String: String] = [:]
-        for (name, bytes) in all where name.hasSuffix(".mustache") {
-            texts[String(name.dropLast(9))] = String(decoding: folder(name) ?? Data(bytes()), as: UTF8.self)
+        for (name, bytes) in EmbeddedFiles.all where name.hasSuffix(".mustache") {
+            texts[String(name.dropLast(9))] = String(decoding: folder(name) ?? bytes, as: UTF8.self)
         }
         return texts
     }
 
     /// The catalogue of a language, JSON.
     package static func words(_ language: String) -> Data {
-        developmentFolder("Words")("\(language).json") ?? all["\(language).json"].map { Data($0()) } ?? Data()
+        developmentFolder("Words")("\(language).json") ?? EmbeddedFiles.all["\(language).json"] ?? Data()
     }
 
     /// A file that browsers load, and its media type; `nil` if there is none of that name.
     package static func asset(_ name: String) -> (type: String, bytes: Data)? {
-        guard let ending = name.split(separator: ".").last, let type = types[String(ending)], let bytes = all[name] else {
+        guard let ending = name.split(separator: ".").last, let type = types[String(ending)], let bytes = EmbeddedFiles.all[name]
+        else {
             return nil
         }
-        return (type, developmentFolder("Assets")(name) ?? Data(bytes()))
+        return (type, developmentFolder("Assets")(name) ?? bytes)
     }
 
     /// The names of all files that browsers load.
     package static var assetNames: [String] {
-        all.keys.filter { name in types.keys.contains { name.hasSuffix(".\($0)") } }.sorted()
+        EmbeddedFiles.all.keys.filter { name in types.keys.contains { name.hasSuffix(".\($0)") } }.sorted()
     }
 
     private static let types = ["css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"]

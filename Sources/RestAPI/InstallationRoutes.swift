@@ -1,5 +1,6 @@
 import Contract
 import Domain
+import EmbeddedFiles
 import Foundation
 import HTTPTypes
 import Manage
@@ -12,7 +13,7 @@ enum InstallationRoutes {
         },
         Route(open: .get, "openapi.yaml") { _, _ in
             RestAnswer(
-                status: 200, headers: [(.contentType, "application/yaml")], body: Data(PackageResources.openapi_yaml))
+                status: 200, headers: [(.contentType, "application/yaml")], body: EmbeddedFiles.all["openapi.yaml"] ?? Data())
         },
         Route(.get, "keys", .manageInstallation) { request, operations in
             try .json(PageView(items: try await operations.keys.list(request.actor).map(KeyView.init), next: nil))

@@ -1,6 +1,7 @@
 import Console
 import ConsoleFiles
 import Domain
+import EmbeddedFiles
 import Foundation
 import Testing
 
@@ -191,8 +192,12 @@ import Testing
         let files = try ["Assets", "Templates", "Words"].flatMap {
             try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: $0).path(percentEncoded: false))
         }
-        let list = SwiftText(try String(contentsOf: folder.appending(path: "Contents.swift"), encoding: .utf8))
-        #expect(list.literals.compactMap(\.whole).sorted() == files.sorted(), "scripts/console-files.py writes the list")
+        #expect(
+            EmbeddedFiles.all.keys.sorted() == (files + ["openapi.yaml"]).sorted(), "scripts/embedded-files.py writes the list")
+        for (kind, name) in [("Words", "en.json"), ("Assets", "console.css")] {
+            #expect(
+                EmbeddedFiles.all[name] == FileManager.default.contents(atPath: folder.appending(path: "\(kind)/\(name)").path))
+        }
         #expect(
             ConsoleFiles.templates().keys.sorted()
                 == files.filter { $0.hasSuffix(".mustache") }.map { String($0.dropLast(9)) }.sorted())
