@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """A PostgreSQL of one's own for tests, in a folder that goes away with it.
 
-    postgres.py run COMMAND …              runs a command with TEST_POSTGRES in its environment, and returns its status
+    postgres.py run [--fast] COMMAND …     runs a command with TEST_POSTGRES and TEST_POSTGRES_DURABLE in its environment, and
+                                           returns its status
     postgres.py start FOLDER               prints how to connect; libpq takes it as it is
     postgres.py restart FOLDER [SECONDS]   stops it as a crash would, and starts it again after a while
     postgres.py stop FOLDER                ends it and removes the folder
 
 It listens on a socket in its folder alone. What keeps acknowledged rows (fsync and the like) stays as PostgreSQL has it.
+
+With `--fast` there are two: the one in TEST_POSTGRES keeps nothing for certain and lies in memory where there is room, so a server takes
+it only with INLET_UNSAFE_SYNCHRONOUS=normal; the one in TEST_POSTGRES_DURABLE is as above, for what claims durability. Without it, both
+variables name the same one.
 """
 
 import glob
@@ -18,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,6 +33,15 @@ CONNECTIONS_MAX = 400
 # Of the path of a socket, in bytes; what the system has room for.
 SOCKET_BYTES_MAX = 107
 START_SECONDS_MAX = 60
+# A folder in memory, and the bytes that must be free there before something of a test is put into it.
+MEMORY = Path("/dev/shm")
+MEMORY_FREE_BYTES_MIN = 4 * 1024**3
+
+# For a cluster whose end nobody will look at: no waiting for a disk, and as little as can be written to a log.
+FAST = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
+    "wal_level": "minimal", "max_wal_senders": 0, "max_wal_size": "256MB", "checkpoint_timeout": "1h",
+}
 
 
 class Unable(Exception):
@@ -45,9 +60,19 @@ def programs():
     return Path(newest).resolve().parent
 
 
+def memory_folder():
+    """A folder in memory with room for what tests write, or None; what must outlive a crash of the machine does not belong there."""
+    try:
+        is_roomy = shutil.disk_usage(MEMORY).free >= MEMORY_FREE_BYTES_MIN and os.access(MEMORY, os.W_OK | os.X_OK)
+    except OSError:
+        return None
+    return MEMORY if is_roomy else None
+
+
 class Cluster:
-    def __init__(self, folder):
+    def __init__(self, folder, is_fast=False):
         self.folder = Path(folder).resolve()
+        self.settings = FAST if is_fast else {}
         self.data = self.folder / "data"
         self.log = self.folder / "log"
         # PostgreSQL refuses to run as root.
@@ -74,11 +99,14 @@ class Cluster:
                 shutil.chown(self.folder, self.user)
             except LookupError:
                 raise Unable(f"there is no user {self.user}, whom PostgreSQL could run as in the place of root") from None
-        self._do("initdb", "--pgdata", self.data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
+        # Nobody takes the power from a whole cluster, so what is made here need not have reached the disk.
+        self._do(
+            "initdb", "--pgdata", self.data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         with open(self.data / "postgresql.conf", "a") as settings:
             settings.write(
                 f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\nport = {PORT}\n"
                 f"max_connections = {CONNECTIONS_MAX}\n")
+            settings.writelines(f"{name} = {value}\n" for name, value in self.settings.items())
 
     def start(self):
         # Returns when it answers.
@@ -113,11 +141,11 @@ class Cluster:
 
 
 @contextmanager
-def temporary(prepare=lambda cluster: None):
+def temporary(prepare=lambda cluster: None, is_fast=False):
     """A cluster that runs meanwhile and is gone afterwards; what is to be done before it starts is called with it."""
     # Not where TMPDIR says: the path must be short.
-    folder = Path(tempfile.mkdtemp(prefix="inlet-pg-", dir="/tmp"))
-    cluster = Cluster(folder)
+    folder = Path(tempfile.mkdtemp(prefix="inlet-pg-", dir=is_fast and memory_folder() or "/tmp"))
+    cluster = Cluster(folder, is_fast)
     try:
         cluster.make()
         prepare(cluster)
@@ -130,8 +158,23 @@ def temporary(prepare=lambda cluster: None):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(command):
-    """Runs a command beside a cluster, which is gone afterwards, whatever becomes of the command."""
+@contextmanager
+def clusters(is_fast):
+    """What a command finds in its environment, while its clusters run."""
+    with ExitStack() as stack:
+        if not is_fast:
+            durable = fast = stack.enter_context(temporary())
+        else:
+            made = [temporary(is_fast=is_fast) for is_fast in (False, True)]
+            # Side by side: each waits for programs most of the time.
+            with ThreadPoolExecutor() as pool:
+                starting = [pool.submit(stack.enter_context, one) for one in made]
+            durable, fast = (one.result() for one in starting)
+        yield {"TEST_POSTGRES": fast.conninfo, "TEST_POSTGRES_DURABLE": durable.conninfo}
+
+
+def run(command, is_fast):
+    """Runs a command beside clusters, which are gone afterwards, whatever becomes of the command."""
     child = None
     stopped_by = []
 
@@ -143,18 +186,20 @@ def run(command):
 
     for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
         signal.signal(number, pass_on)
-    with temporary() as cluster:
+    with clusters(is_fast) as environment:
         if stopped_by:
             return 128 + stopped_by[0]
-        child = subprocess.Popen(command, env=os.environ | {"TEST_POSTGRES": cluster.conninfo})
+        child = subprocess.Popen(command, env=os.environ | environment)
         status = child.wait()
         return status if status >= 0 else 128 - status
 
 
 def main(words):
     match words:
-        case ["run", _, *_]:
-            return run(words[1:])
+        case ["run", "--fast", _, *_]:
+            return run(words[2:], is_fast=True)
+        case ["run", _, *_] if words[1] != "--fast":
+            return run(words[1:], is_fast=False)
         case ["start", folder]:
             cluster = Cluster(folder)
             cluster.make()

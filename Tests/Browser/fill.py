@@ -24,7 +24,6 @@ from inlet_server import Api, basic, call_once, made_up_secret, until  # noqa: E
 EVENTS = 100
 DAYS_OF_HITS = 7
 DAYS_OF_DEPLOYS = 30
-SETTLED_SECONDS = 30
 PASSWORD = "seven brown owls at noon"
 
 WEBHOOKS = {
@@ -99,7 +98,7 @@ def receiver():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
@@ -304,7 +303,7 @@ def settle(shop):
     if shop.receiver_url:
         for way, state in [("billing", "delivered"), ("warehouse", "dead")]:
             query = f"/deliveries?destination={shop.destinations[way]['id']}&state={state}&limit=1"
-            assert until(lambda query=query: shop.look(query)["items"], SETTLED_SECONDS), f"nothing is {state} at {way}"
+            assert until(lambda query=query: shop.look(query)["items"]), f"nothing is {state} at {way}"
     # Refused calls are written by a timer.
     assert until(lambda: shop.look("/calls?outcome=refused&limit=1")["items"]), "no refused call is listed"
 

@@ -5,6 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from inlet_server import LOOPBACK
 
+# How soon the server looks whether it is to end.
+CLOSING_SECONDS = 0.01
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http:; connect-src 'self'; form-action 'self'"
 PROOF = '<input type="hidden" name="csrf" value="0123456789abcdef0123">'
 GOOD = f"""<!DOCTYPE html>
@@ -68,7 +70,7 @@ class Site:
         self.server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
         self.origin = f"http://{LOOPBACK}:{self.server.server_port}"
         self.url = f"{self.origin}/page"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[CLOSING_SECONDS], daemon=True).start()
 
     def with_body(self, more):
         self.html = good_with(more)

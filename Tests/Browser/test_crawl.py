@@ -1,105 +1,71 @@
 """Every page of the console that can be reached by links, on a server with a month in the life of a shop."""
 
-import re
-
 import pytest
 
 import checks
-from crawl import Crawl, look_at_shape, look_everywhere
-from keyboard import keyboard_findings
-from people import NARROW, WIDE, Person
+from crawl import Crawl
+from looks import WIDTHS, Reader, Round, look_at_shape, look_everywhere
+from people import Person
+from session_server import bounded
 
 # A console with fewer kinds of pages than this lost some, or its links do not lead there.
 PAGES_MIN = 8
 LANGUAGES = ["nl", "pt-BR"]
-SECONDS = 500
-
-# The words of ours on a page: what stands on buttons, labels and headings of tables.
-WORDS = """
-() => [...document.querySelectorAll('button, label, legend, th, dt, summary')].map(part => {
-  const own = part.cloneNode(true);
-  for (const theirs of own.querySelectorAll('[translate=no], code, pre, bdi, option')) theirs.remove();
-  return part.closest('[translate=no], code, pre, bdi') ? '' : own.textContent.trim().replace(/\\s+/g, ' ');
-})
-"""
+# A bound against hanging, which proves nothing.
+SECONDS = 3_000
 
 
-@pytest.fixture
-def go(shop, new_page):
-    """A page of the shop's owner, signed in; who is signed in twice, as here, is offered to end the other sign-in."""
-    shop.console.sign_in(new_page().context, shop.console.owner())
+@pytest.fixture(scope="module")
+def looked(shop, new_page_of_all):
+    """All pages, each looked at from all sides in one visit."""
+    console = shop.console
 
-    def open_page(language=None, **options):
-        page = new_page(locale=language or "en", **options)
-        session = shop.console.sign_in(page.context, shop.console.owner())
-        if language:
-            shop.console.speak(page.context, session, language)
+    def enter(person, **options):
+        # Who is signed in twice is offered to end the other sign-in.
+        console.sign_in(new_page_of_all().context, person)
+        page = new_page_of_all(**options)
+        page.session = console.sign_in(page.context, person)
         return page
 
-    return open_page
+    def reader(language):
+        # An owner for each language, so that nobody has to change it from page to page.
+        page = enter(console.new_person(f"Reader of {language}", "owner"), locale=language)
+        console.speak(page.context, page.session, language)
+        return Reader(page, language)
+
+    readers = [reader(language) for language in LANGUAGES]
+    words = shop.words | {f"Reader of {language}" for language in LANGUAGES}
+    whole = Round(readers, enter(console.owner(), javascript=False), words)
+    with bounded(SECONDS):
+        done = Crawl(enter(console.owner()), f"{console.url}/", whole)
+    whole.sides.add_all("themes", done.findings())
+    return whole.sides
 
 
-def crawl(shop, page, look, **options):
-    done = Crawl(page, f"{shop.console.url}/", look, **options)
-    found = done.findings()
-    assert not found, checks.tell(found)
-    assert len(done.pages()) >= PAGES_MIN, f"only these pages were found: {sorted(done.pages())}"
-    return done
+def test_every_page_and_dialog_is_whole_in_light_and_dark(looked):
+    looked.expect_nothing("themes", PAGES_MIN)
 
 
-@pytest.mark.seconds_max(SECONDS)
-def test_every_page_and_dialog_is_whole_in_light_and_dark(shop, go):
-    crawl(shop, go(viewport=WIDE), look_everywhere())
+def test_without_JavaScript_there_are_the_same_pages(looked):
+    looked.expect_nothing("without JavaScript", PAGES_MIN)
 
 
-@pytest.mark.seconds_max(SECONDS)
-def test_without_JavaScript_there_are_the_same_pages(shop, go):
-    without = crawl(shop, go(javascript=False), look_at_shape())
-    assert without.pages() == Crawl(go(), f"{shop.console.url}/").pages()
+@pytest.mark.parametrize("viewport", WIDTHS, ids=lambda it: f"{it['width']} px")
+def test_no_page_scrolls_sideways(looked, viewport):
+    looked.expect_nothing(f"{viewport['width']} px", PAGES_MIN)
 
 
-@pytest.mark.seconds_max(SECONDS)
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, NARROW, {"width": 768, "height": 1024},
-                                      {"width": 1920, "height": 1080}], ids=lambda it: f"{it['width']} px")
-def test_no_page_scrolls_sideways(shop, go, viewport):
-    crawl(shop, go(viewport=viewport), look_at_shape(), per_pattern=1)
+@pytest.mark.parametrize("width", ["wide", "narrow"])
+def test_every_page_can_be_used_by_keyboard(looked, width):
+    looked.expect_nothing(f"keyboard, {width}", PAGES_MIN)
 
 
-@pytest.mark.seconds_max(SECONDS)
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_every_page_can_be_used_by_keyboard(shop, go, viewport):
-    crawl(shop, go(viewport=viewport), keyboard_findings, per_pattern=1)
-
-
-@pytest.mark.seconds_max(SECONDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_D13_every_page_speaks_the_language_of_its_reader(shop, go, language):
-    theirs, ours = {}, {}
-
-    def read(into):
-        def look(page):
-            into[page.url] = (page.locator("body").inner_text(), set(page.evaluate(WORDS)))
-            return []
-        return look
-
-    english = go("en")
-    Crawl(english, f"{shop.console.url}/", read(ours), per_pattern=1)
-    page = go(language)
-    try:
-        crawl(shop, page, look_and(look_at_shape(language), read(theirs)), per_pattern=1)
-    finally:
-        go("en")
-    same = {url: ["is the same as in English"] for url in theirs if url in ours and theirs[url][0] == ours[url][0]}
-    for url in theirs:
-        if url in ours:
-            # One word may be the same in both; a phrase is not, unless a person wrote it.
-            phrases = {words for words in theirs[url][1] & ours[url][1] if re.search(r"[a-z]{3,} [a-z]{2,}", words)}
-            if left := sorted(phrases - shop.words):
-                same.setdefault(url, []).append(f"words that are English in {language} as well: {left}")
-    assert not same, checks.tell(same)
-    assert len(theirs) >= PAGES_MIN
+def test_D13_every_page_speaks_the_language_of_its_reader(looked, language):
+    looked.expect_nothing(language, PAGES_MIN)
 
 
+@pytest.mark.xdist_group("others")
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
 def test_D13_pages_before_sign_in_are_whole_in_every_language(shop, new_page, language):
     page = new_page(locale=language)
@@ -108,14 +74,13 @@ def test_D13_pages_before_sign_in_are_whole_in_every_language(shop, new_page, la
     assert "/sign-in" in done.pages()
 
 
-def look_and(*looks):
-    return lambda page: [finding for look in looks for finding in look(page)]
-
-
+@pytest.mark.xdist_group("others")
 @pytest.mark.seconds_max(SECONDS)
 @pytest.mark.parametrize("name, role", [("João Ferreira", "member"), ("Ann Bakker", "admin")])
 def test_nobody_is_led_to_a_page_that_is_not_for_them(shop, new_page, name, role):
     """No page that a role may see has a link that is answered 403, 404 or 5xx."""
     page = new_page()
     shop.console.sign_in(page.context, Person(shop.people[name]["login"], shop.password))
-    crawl(shop, page, look_at_shape(), per_pattern=1)
+    done = Crawl(page, f"{shop.console.url}/", look_at_shape(), per_pattern=1)
+    assert not done.findings(), checks.tell(done.findings())
+    assert len(done.pages()) >= PAGES_MIN, f"only these pages were found: {sorted(done.pages())}"

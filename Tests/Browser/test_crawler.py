@@ -5,7 +5,8 @@ import contextlib
 import pytest
 
 import checks
-from crawl import Crawl, look_at_shape, look_everywhere, pattern
+from crawl import Crawl, pattern
+from looks import look_at_shape, look_everywhere
 from small_site import Site, good_with
 
 

@@ -44,7 +44,7 @@ def shown(page, label):
 
 
 def run(line):
-    return subprocess.run(["sh", "-c", line], check=False, capture_output=True, text=True, timeout=30).stdout
+    return subprocess.run(["sh", "-c", line], check=False, capture_output=True, text=True).stdout
 
 
 def used(api, name):

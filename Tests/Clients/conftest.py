@@ -1,9 +1,30 @@
-"""One server for the whole session, on a fresh data folder; every test speaks to it as a stranger would."""
+"""One server for the whole session, on a fresh data folder; every test speaks to it as a stranger would.
+
+Where several workers share the tests, each has a server of its own.
+"""
 
 import pytest
 
-from inlet_server import Wire, call_once, sha256
 from session_server import bounded_in_time, serving  # noqa: F401, bounded_in_time is a fixture
+from target import Target
+
+# The longest go first, so that all workers come to their end at about the same time.
+LONGEST = ["test_openapi.py", "test_clients.py", "test_flows.py", "test_hostile.py", "test_attacks.py", "test_commands.py"]
+
+
+def pytest_configure(config):
+    # Known to pytest-xdist alone, and a file can be run without it.
+    config.addinivalue_line("markers", "xdist_group(name): tests that stay with one worker")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests of one file share what they set up, so they stay with one worker, unless the file itself says what belongs together."""
+    longest = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: longest.get(item.path.name, len(longest)))
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -14,59 +35,6 @@ def server(request):
 @pytest.fixture(scope="session")
 def api(server):
     return server.api()
-
-
-class Target:
-    """A webhook of one test, with a token that opens it."""
-
-    def __init__(self, server, api, name):
-        self.api = api
-        self.port = server.ingest_port
-        self.host = f"127.0.0.1:{self.port}"
-        self.webhook = api.new_webhook(name)
-        self.path = f"/in/{self.webhook}"
-        self.url = f"http://{self.host}{self.path}"
-        self.token = api.new_token("app", name, self.webhook)
-        self.secret = self.token["secret"]
-        self.bearer = {"Authorization": f"Bearer {self.secret}"}
-
-    def post(self, body=b"", headers=None, path=None, method="POST"):
-        """A call with exactly these headers on a connection of its own."""
-        return call_once(self.port, method, path or self.path, body, headers)
-
-    def wire(self, timeout=8):
-        return Wire(self.port, timeout)
-
-    def fill(self, template):
-        """A raw request with this webhook's path, host and secret in the places named @PATH@, @HOST@, @SECRET@."""
-        for name, value in {"@PATH@": self.path, "@HOST@": self.host, "@SECRET@": self.secret}.items():
-            template = template.replace(name.encode(), value.encode())
-        return template
-
-    def newest(self):
-        items, _ = self.api.events(self.webhook, limit=1)
-        return items[0]["id"] if items else None
-
-    def event_ids(self):
-        return [item["id"] for item in self.api.all_events(self.webhook)]
-
-    def assert_kept(self, event, body):
-        """The event can be read back, and its bytes are exactly those that were sent."""
-        detail = self.api.event(event)
-        assert detail["id"] == event
-        assert detail["webhook"] == self.webhook
-        assert detail["body_bytes"] == len(body)
-        assert detail["body_sha256"] == sha256(body)
-        kept = self.api.body(event)
-        # Not `kept.body == body`: for 25 MiB the failure report would be as long.
-        assert len(kept.body) == len(body) and sha256(kept.body) == sha256(body), "the body read back differs"
-        assert kept.header("Content-Disposition").startswith("attachment")
-        return detail
-
-    def assert_good_call_works(self):
-        answer = self.post(b"still there?", self.bearer)
-        assert answer.status == 202, f"a good call is no longer accepted: {answer}"
-        return answer.json()["id"]
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """The database of a server, seen from beside it: the embedded one, or one in the PostgreSQL that TEST_POSTGRES names.
 
-Shared by Tests/Clients and Tests/Crash. Standard library only, so that the crash scripts need no package.
+What claims durability is tried out on a database that is durable, in the PostgreSQL that TEST_POSTGRES_DURABLE names; all else on one
+that waits for no disk.
+
+Shared by Tests/Clients, Tests/Browser and Tests/Crash. Standard library only, so that the crash scripts need no package.
 """
 
 import atexit
@@ -18,30 +21,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from postgres import Cluster, programs  # noqa: E402
 
 CLUSTER = os.environ.get("TEST_POSTGRES")
+DURABLE_CLUSTER = os.environ.get("TEST_POSTGRES_DURABLE", CLUSTER)
+# What a program must have in its environment so as not to wait for the disk, and to take a PostgreSQL that does not either.
+NOT_DURABLE = {"INLET_UNSAFE_SYNCHRONOUS": "normal"}
 
 
-def database_for(data):
+def database_for(data, is_durable):
     """The database of a server whose data folder is this one."""
-    return PostgresDatabase() if CLUSTER else EmbeddedDatabase(data)
+    return PostgresDatabase(is_durable) if CLUSTER else EmbeddedDatabase(data, is_durable)
 
 
-def restart_cluster(seconds):
-    """Stops PostgreSQL as a crash would, and starts it again after so many seconds."""
-    [folder] = parse_qs(urlsplit(CLUSTER).query)["host"]
-    cluster = Cluster(folder)
-    cluster.crash()
-    time.sleep(seconds)
-    cluster.start()
+def durable_cluster():
+    """The PostgreSQL of the databases that are durable."""
+    [folder] = parse_qs(urlsplit(DURABLE_CLUSTER).query)["host"]
+    return Cluster(folder)
 
 
 class EmbeddedDatabase:
     """The files of SQLite in the data folder."""
 
     kind = "sqlite"
-    # What a program must have in its environment to use it.
-    environment = {}
 
-    def __init__(self, data):
+    def __init__(self, data, is_durable):
+        # What a program must have in its environment to use it.
+        self.environment = {} if is_durable else NOT_DURABLE
         self.data = data
         self.kept = {}
 
@@ -85,26 +88,29 @@ class PostgresDatabase:
     """A new database in the cluster, which goes when this process does."""
 
     kind = "postgres"
-    names = []
+    # Those that are still there, and where.
+    names = {}
 
-    def __init__(self):
+    def __init__(self, is_durable):
+        self.cluster = DURABLE_CLUSTER if is_durable else CLUSTER
         self.name = f"inlet_{secrets.token_hex(8)}"
         self.kept_name = f"{self.name}_kept"
-        self.names += [self.name, self.kept_name]
+        self.names |= {self.name: self.cluster}
         self.began = time.time()
-        psql(CLUSTER, f"CREATE DATABASE {self.name}")
-        self.conninfo = f"{CLUSTER}{'&' if '?' in CLUSTER else '?'}dbname={self.name}"
-        self.environment = {"INLET_DATABASE": self.conninfo}
+        psql(self.cluster, f"CREATE DATABASE {self.name}")
+        self.conninfo = f"{self.cluster}{'&' if '?' in self.cluster else '?'}dbname={self.name}"
+        self.environment = {"INLET_DATABASE": self.conninfo} | ({} if is_durable else NOT_DURABLE)
 
     def execute(self, statement):
         # The answer to a change is the name of the act and a count.
         return int(psql(self.conninfo, statement).split()[-1])
 
     def keep(self):
-        psql(CLUSTER, f"DROP DATABASE IF EXISTS {self.kept_name}", f"CREATE DATABASE {self.kept_name} TEMPLATE {self.name}")
+        self.names |= {self.kept_name: self.cluster}
+        psql(self.cluster, f"DROP DATABASE IF EXISTS {self.kept_name}", f"CREATE DATABASE {self.kept_name} TEMPLATE {self.name}")
 
     def put_back(self):
-        psql(CLUSTER, f"DROP DATABASE {self.name} WITH (FORCE)", f"ALTER DATABASE {self.kept_name} RENAME TO {self.name}")
+        psql(self.cluster, f"DROP DATABASE {self.name} WITH (FORCE)", f"CREATE DATABASE {self.name} TEMPLATE {self.kept_name}")
 
     def files(self):
         # What is in memory alone would not be seen.
@@ -138,8 +144,7 @@ def psql(conninfo, *statements):
 # Registered before any server is, so it is done after they have ended.
 @atexit.register
 def drop_all():
-    """All at once: PostgreSQL waits for the disk at each."""
-    lines = [psql_line(CLUSTER, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)") for name in PostgresDatabase.names]
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    for dropping in [subprocess.Popen(line, **quiet) for line in lines]:
-        dropping.wait()
+    for cluster in set(PostgresDatabase.names.values()):
+        drops = [f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name, there in PostgresDatabase.names.items() if there == cluster]
+        # Whoever has stopped the cluster has dropped them all.
+        subprocess.run(psql_line(cluster, *drops), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

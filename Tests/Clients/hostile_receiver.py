@@ -11,10 +11,8 @@ import subprocess
 import threading
 import time
 
-from inlet_server import LOOPBACK
+from inlet_server import HANG_SECONDS, LOOPBACK
 
-# Enough for anything that a receiver is waited for; whoever hangs does so until its receiver closes.
-HANG_SECONDS = 100
 
 
 class Request:
@@ -90,7 +88,7 @@ def echo_bytes(receiver, wire, request):
 
 
 def hang(receiver, wire, request):
-    """Says nothing at all."""
+    """Says nothing at all, until its receiver closes."""
     receiver.closing.wait(HANG_SECONDS)
     raise ConnectionError
 

@@ -1,6 +1,8 @@
 """Starts and stops an Inlet server, and speaks to it over plain sockets and over its REST API.
 
-Shared by Tests/Clients and Tests/Crash. Standard library only, so that the crash scripts need no package.
+Shared by Tests/Clients, Tests/Browser and Tests/Crash. Standard library only, so that the crash scripts need no package.
+
+Every time-out here is a bound against hanging and proves nothing: other tests may run on the same machine at the same time.
 """
 
 import atexit
@@ -24,10 +26,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from databases import database_for
+from postgres import memory_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 BODY_BYTES_MAX = 26_214_400
+# Far longer than anything takes, on a machine that is busy with other things as well.
+HANG_SECONDS = 300
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -41,20 +46,29 @@ def complaint_about(binary):
     return None if os.access(binary, os.X_OK) else f"no program at {binary}: build it first, or name it in INLET_BIN"
 
 
+# The ports that this process has drawn, each with what keeps it.
+HELD_PORTS = {}
+
+
 def free_port():
     """A port nobody listens on, below the range the kernel hands to outgoing connections.
 
     A port out of that range could be taken by one of our own clients while the server is down, and a client that
-    connects to its own source port even connects to itself.
+    connects to its own source port even connects to itself. Of the tests that run at the same time no others draw it until this
+    process has ended: a socket of that name, which is no file, can be bound once on a machine.
     """
     for _ in range(200):
         port = random.SystemRandom().randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            try:
+        held = socket.socket(socket.AF_UNIX)
+        try:
+            held.bind(f"\0inlet-test-port-{port}")
+            with socket.socket() as probe:
                 probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return port
+        except OSError:
+            held.close()
+            continue
+        HELD_PORTS[port] = held
+        return port
     raise RuntimeError("no free port found")
 
 
@@ -83,12 +97,28 @@ def sha256(body):
     return hashlib.sha256(body).hexdigest()
 
 
-def until(ask, seconds=10):
-    """The first answer that counts as true, asked for again and again; the last one, if none does in time."""
+def until(ask, seconds=HANG_SECONDS):
+    """The first answer that counts as true, asked for again and again; the last one, if none does in time.
+
+    This is how tests wait for what does not tell by itself that it is there. What does (an answer, the end of a process) is waited for
+    itself.
+    """
     end = time.monotonic() + seconds
     while not (answer := ask()) and time.monotonic() < end:
-        time.sleep(0.05)
+        time.sleep(0.02)
     return answer
+
+
+def new_folder(name, is_durable=False):
+    """A new folder for one server: on the disk if what is in it must be durable, else in memory where there is room."""
+    return Path(tempfile.mkdtemp(prefix=f"inlet-{name}-", dir=None if is_durable else memory_folder()))
+
+
+def answers_at(port):
+    """Whether somebody takes connections there."""
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), HANG_SECONDS):
+        return True
+    return False
 
 
 class ServerError(Exception):
@@ -96,9 +126,12 @@ class ServerError(Exception):
 
 
 class Server:
-    """One Inlet server process on one data folder and database. The same object may be started again after a stop or a kill."""
+    """One Inlet server process on one data folder and database. The same object may be started again after a stop or a kill.
 
-    def __init__(self, folder, data=None, binary=None, environment=None):
+    One that is not durable waits for no disk when it commits.
+    """
+
+    def __init__(self, folder, data=None, binary=None, environment=None, is_durable=True):
         folder = Path(folder)
         self.data = Path(data) if data else folder / "data"
         self.home = folder / "home"
@@ -108,7 +141,7 @@ class Server:
         # HOME is ours: the program keeps its profile there and must not touch the one of the person who runs the tests.
         # INLET_… are settings of the program, and it refuses to start with one it does not know, such as INLET_BIN.
         outside = {name: value for name, value in os.environ.items() if not name.startswith("INLET_")}
-        self.database = database_for(self.data)
+        self.database = database_for(self.data, is_durable)
         self.environment = {**outside, "HOME": str(self.home), **self.database.environment, **(environment or {})}
         self.ingest_port = free_port()
         self.admin_port = free_port()
@@ -121,7 +154,7 @@ class Server:
         """Makes the data folder and returns what `inlet init --json` printed."""
         done = subprocess.run(
             [self.binary, "init", "--data", str(self.data), "--json"],
-            env=self.environment, capture_output=True, timeout=60,
+            env=self.environment, capture_output=True, timeout=HANG_SECONDS,
         )
         if done.returncode != 0:
             raise ServerError(f"inlet init ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
@@ -138,7 +171,7 @@ class Server:
             "FAKETIME_SHARED": "/inlet-none /inlet-none",
         }
 
-    def start(self, timeout=20, flags=()):
+    def start(self, timeout=HANG_SECONDS, flags=()):
         """Starts the server, with more flags if need be, and returns the seconds it took until it said it was ready."""
         assert self.process is None or self.process.poll() is not None, "it runs already"
         began = time.monotonic()
@@ -151,17 +184,19 @@ class Server:
                 ],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
-        while time.monotonic() - began < timeout:
-            if self.process.poll() is not None:
-                raise ServerError(f"the server ended with {self.process.returncode} while starting\n{self.log_tail()}")
-            if self.is_ready():
-                return time.monotonic() - began
-            time.sleep(0.01)
-        self.kill()
-        raise ServerError(f"the server was not ready after {timeout} s\n{self.log_tail()}")
+        # It may be ready as the admin listener sees it, and the other one not bound yet.
+        is_ready = until(
+            lambda: self.process.poll() is not None or self.is_ready() and answers_at(self.ingest_port), timeout)
+        seconds = time.monotonic() - began
+        if self.process.poll() is not None:
+            raise ServerError(f"the server ended with {self.process.returncode} while starting\n{self.log_tail()}")
+        if not is_ready:
+            self.kill()
+            raise ServerError(f"the server was not ready after {timeout} s\n{self.log_tail()}")
+        return seconds
 
     def is_ready(self):
-        connection = http.client.HTTPConnection(LOOPBACK, self.admin_port, timeout=2)
+        connection = http.client.HTTPConnection(LOOPBACK, self.admin_port, timeout=HANG_SECONDS)
         try:
             connection.request("GET", "/health/ready")
             return connection.getresponse().status == 200
@@ -180,7 +215,7 @@ class Server:
             self.password = password
         return self.password
 
-    def stop(self, timeout=35):
+    def stop(self, timeout=HANG_SECONDS):
         """Asks the server to end (SIGTERM) and returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -208,10 +243,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def own_server(environment=None):
+def own_server(environment=None, is_durable=False):
     """A server of one test's own, installed and not yet started; it and its folder are gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="inlet-own-"))
-    server = Server(folder, environment=environment)
+    folder = new_folder("own", is_durable)
+    server = Server(folder, environment=environment, is_durable=is_durable)
     try:
         server.init()
         yield server
@@ -243,7 +278,7 @@ class Answer:
 class Connection:
     """A keep-alive connection whose answers are read to their last byte."""
 
-    def __init__(self, port, timeout=30):
+    def __init__(self, port, timeout=HANG_SECONDS):
         self.http = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout)
 
     def request(self, method, path, body=None, headers=None):
@@ -256,7 +291,7 @@ class Connection:
         self.http.close()
 
 
-def call_once(port, method, path, body=None, headers=None, timeout=30):
+def call_once(port, method, path, body=None, headers=None, timeout=HANG_SECONDS):
     """One request on a connection of its own."""
     connection = Connection(port, timeout)
     try:
@@ -346,7 +381,7 @@ class Api:
 class Wire:
     """A raw connection: sends bytes as they are and reads whole answers. For requests no HTTP library would write."""
 
-    def __init__(self, port, timeout=8):
+    def __init__(self, port, timeout=HANG_SECONDS):
         self.socket = socket.create_connection((LOOPBACK, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = self.socket.makefile("rb")
@@ -408,15 +443,28 @@ class Wire:
             found.append(answer)
         return found
 
-    def is_silent(self, seconds):
-        """Whether nothing at all arrives for that long."""
+    def is_silent(self):
+        """Whether nothing has arrived that was not read yet."""
         before = self.socket.gettimeout()
-        self.socket.settimeout(seconds)
+        self.socket.setblocking(False)
         try:
             self.socket.recv(1, socket.MSG_PEEK)
             return False
-        except (TimeoutError, socket.timeout):
+        except BlockingIOError:
             return True
         finally:
             self.socket.settimeout(before)
 
+    def until_read(self):
+        """Waits until the server has read all that was sent, or has closed."""
+        ends = [self.socket.getsockname(), self.socket.getpeername()]
+        ours, theirs = (f"{socket.ntohl(int.from_bytes(socket.inet_aton(host))):08X}:{port:04X}" for host, port in ends)
+
+        def is_read():
+            # Each end of the connection has a row: its own address, the other one, and what is still to be sent and to be read.
+            queues = {tuple(row[1:3]): row[4] for row in map(str.split, Path("/proc/net/tcp").read_text().splitlines())}
+            nothing = "00000000"
+            is_sent = queues.get((ours, theirs), nothing).startswith(nothing)
+            return is_sent and queues.get((theirs, ours), nothing).endswith(nothing)
+
+        assert until(is_read), "the server does not read"

@@ -1,17 +1,16 @@
 """What the tests of clients and of browsers share: one server for a whole session, a bound on each test, the mark of some tests."""
 
+import contextlib
 import shutil
 import signal
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from databases import CLUSTER
-from inlet_server import Server, complaint_about
+from inlet_server import Server, complaint_about, new_folder
 
-TEST_SECONDS_MAX = 120
+TEST_SECONDS_MAX = 900
 
 embedded_only = pytest.mark.skipif(CLUSTER is not None, reason="about the embedded database's own files; this is PostgreSQL")
 # Servers that share a PostgreSQL go by its time, which no test can move.
@@ -20,8 +19,8 @@ machine_time_only = pytest.mark.skipif(CLUSTER is not None, reason="on PostgreSQ
 
 def serving(request, name, flags=()):
     """A server on a fresh data folder while the fixture lives; it must end well, and its log is shown if a test failed."""
-    folder = Path(tempfile.mkdtemp(prefix=f"inlet-{name}-"))
-    server = Server(folder)
+    folder = new_folder(name)
+    server = Server(folder, is_durable=False)
     if complaint := complaint_about(server.binary):
         shutil.rmtree(folder)
         pytest.exit(complaint, returncode=2)
@@ -39,17 +38,25 @@ def serving(request, name, flags=()):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(autouse=True)
-def bounded_in_time(request):
-    """No test hangs: what a socket time-out does not end, the alarm does. A test may name its own `seconds_max`."""
-    marker = request.node.get_closest_marker("seconds_max")
-    seconds = marker.args[0] if marker else TEST_SECONDS_MAX
+@contextlib.contextmanager
+def bounded(seconds):
+    """What is done within does not hang: what a socket time-out does not end, the alarm does."""
 
     def ring(*_):
-        raise TimeoutError(f"the test took longer than {seconds} s")
+        raise TimeoutError(f"it took longer than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.alarm(seconds)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def bounded_in_time(request):
+    """No test hangs. A test may name its own `seconds_max`."""
+    marker = request.node.get_closest_marker("seconds_max")
+    with bounded(marker.args[0] if marker else TEST_SECONDS_MAX):
+        yield

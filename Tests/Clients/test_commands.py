@@ -11,7 +11,6 @@ import select
 import shutil
 import stat
 import subprocess
-import tempfile
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -20,10 +19,10 @@ from pathlib import Path
 import pytest
 
 from databases import database_for
-from inlet_server import Connection, Server, binary_path, call_once, sha256, until
+from inlet_server import HANG_SECONDS, Connection, Server, binary_path, call_once, new_folder, own_server, sha256, until
 from session_server import embedded_only
 
-SECONDS = 30
+SECONDS = HANG_SECONDS
 PROGRAM = str(Path(binary_path()).resolve())
 
 
@@ -77,7 +76,7 @@ class Shell:
 
 @pytest.fixture
 def folder():
-    path = Path(tempfile.mkdtemp(prefix="inlet-commands-"))
+    path = new_folder("commands")
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
@@ -91,7 +90,7 @@ def shell(folder, server, api):
 def alone(folder):
     """A shell on a machine without a server, whose database is empty."""
     shell = Shell(folder)
-    shell.environment |= database_for(folder / "data").environment
+    shell.environment |= database_for(folder / "data", is_durable=True).environment
     return shell
 
 
@@ -106,10 +105,8 @@ def one_line(done):
 
 def eventually(look):
     """What `look` returns as soon as it is true: what the hot path gathers on the side is written once a second."""
-    end = time.monotonic() + SECONDS
-    while not (found := look()):
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.1)
+    found = until(look)
+    assert found, "it did not come"
     return found
 
 
@@ -144,8 +141,8 @@ def test_init_says_everything_once_and_refuses_a_folder_that_has_an_installation
     assert json.loads(profile.read_text())["token"] == made["management_token"]
 
 
-def test_the_owner_of_a_new_installation_gets_a_password_by_its_set_up_link(folder, own_server):
-    server = own_server
+def test_the_owner_of_a_new_installation_gets_a_password_by_its_set_up_link(folder, own):
+    server = own
     shell = Shell(folder, server, "")
     code = server.info["set_up_code"]
     login = ["sign-in", "--server", f"http://127.0.0.1:{server.admin_port}", "--login"]
@@ -162,8 +159,8 @@ def test_the_owner_of_a_new_installation_gets_a_password_by_its_set_up_link(fold
     assert (me["account"]["name"], me["organization"]["name"], me["language"]) == ("Ada", "Bakery", "nl")
 
 
-def test_a_quickstart_shows_a_new_set_up_link_until_the_owner_has_a_password(own_server):
-    server = own_server
+def test_a_quickstart_shows_a_new_set_up_link_until_the_owner_has_a_password(own):
+    server = own
     codes = [server.info["set_up_code"]]
     for _ in range(2):
         assert server.stop() == 0
@@ -535,62 +532,57 @@ def test_N8_the_audit_log_is_exported_and_checked_without_the_server(shell, fold
 
 
 @pytest.fixture
-def own_server(folder):
+def own():
     """A server of one test's own, for what concerns the whole installation."""
-    (folder / "own").mkdir()
-    server = Server(folder / "own")
-    server.init()
-    server.start()
-    try:
+    with own_server() as server:
+        server.start()
         yield server
-    finally:
-        server.kill()
 
 
-def test_master_keys_are_rotated_and_retired(own_server, folder):
-    shell = Shell(folder, own_server, own_server.info["management_token"])
+def test_master_keys_are_rotated_and_retired(own, folder):
+    shell = Shell(folder, own, own.info["management_token"])
     [first] = shell.json("keys", "status")["items"]
     assert first["state"] == "current" and first["secrets"] > 0
     second = shell.json("keys", "rotate")["number"]
     assert [it["state"] for it in shell.json("keys", "status")["items"] if it["number"] == second] == ["current"]
-    key_file = own_server.data / "master.key"
+    key_file = own.data / "master.key"
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     one_line(shell.run("keys", "retire", str(second)))
     one_line(shell.run("keys", "retire", str(first["number"])))
     assert shell.run("keys", "retire", str(first["number"]), "--force").returncode == 0
     assert [it["number"] for it in shell.json("keys", "status")["items"]] == [second]
     # The secret in use has moved to the new key; the one that nobody used has ended with the old key.
-    assert shell.json("status")["database"] == own_server.database.kind
-    path = "/in/" + own_server.info["webhook"]
-    bearer = {"Authorization": f"Bearer {own_server.info['api_token']}"}
-    assert Connection(own_server.ingest_port).request("POST", path, b"", bearer).status == 401
+    assert shell.json("status")["database"] == own.database.kind
+    path = "/in/" + own.info["webhook"]
+    bearer = {"Authorization": f"Bearer {own.info['api_token']}"}
+    assert Connection(own.ingest_port).request("POST", path, b"", bearer).status == 401
 
 
 @embedded_only
-def test_a_backup_is_written_whole_and_becomes_a_server_again(own_server, folder):
-    shell = Shell(folder, own_server, own_server.info["management_token"])
-    path = "/in/" + own_server.info["webhook"]
-    bearer = {"Authorization": f"Bearer {own_server.info['api_token']}"}
-    event = Connection(own_server.ingest_port).request("POST", path, b"kept", bearer).json()["id"]
+def test_a_backup_is_written_whole_and_becomes_a_server_again(own, folder):
+    shell = Shell(folder, own, own.info["management_token"])
+    path = "/in/" + own.info["webhook"]
+    bearer = {"Authorization": f"Bearer {own.info['api_token']}"}
+    event = Connection(own.ingest_port).request("POST", path, b"kept", bearer).json()["id"]
     written = shell.json("backup", "backup.db")
     backup = folder / "backup.db"
     assert written["sha256"] == sha256(backup.read_bytes()) and written["bytes"] == backup.stat().st_size
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600 and not list(folder.glob("*.partial"))
     assert "exists already" in one_line(shell.run("backup", "backup.db"))
-    later = Connection(own_server.ingest_port).request("POST", path, b"too late", bearer).json()["id"]
-    assert own_server.stop() == 0
+    later = Connection(own.ingest_port).request("POST", path, b"too late", bearer).json()["id"]
+    assert own.stop() == 0
 
-    key = str(own_server.data / "master.key")
+    key = str(own.data / "master.key")
     alone = Shell(folder)
     assert alone.run("restore", "backup.db", "--data", "restored", "--master-key-file", key).returncode == 0
     one_line(alone.run("restore", "backup.db", "--data", "restored", "--master-key-file", key))
     (folder / "again").mkdir()
-    server = Server(folder / "again", data=folder / "restored", environment={"INLET_MASTER_KEY_FILE": key})
-    server.info = own_server.info
+    server = Server(folder / "again", data=folder / "restored", environment={"INLET_MASTER_KEY_FILE": key}, is_durable=False)
+    server.info = own.info
     try:
         server.start()
         assert server.api().body(event).body == b"kept"
-        assert later not in {it["id"] for it in server.api().all_events(own_server.info["webhook"])}
+        assert later not in {it["id"] for it in server.api().all_events(own.info["webhook"])}
         assert server.stop() == 0
     finally:
         server.kill()
@@ -636,9 +628,12 @@ def test_a_server_that_is_down_or_a_wrong_token_is_said_in_one_line(shell, serve
     assert words in one_line(shell.run("status", **environment))
 
 
-def test_after_SIGTERM_under_load_every_acknowledged_event_is_there_and_the_exit_code_is_0(folder):
-    server = Server(folder)
-    server.init()
+def test_after_SIGTERM_under_load_every_acknowledged_event_is_there_and_the_exit_code_is_0():
+    with own_server(is_durable=True) as server:
+        stop_under_load(server)
+
+
+def stop_under_load(server):
     server.start()
     api = server.api()
     webhook = api.new_webhook("drain")
@@ -665,18 +660,15 @@ def test_after_SIGTERM_under_load_every_acknowledged_event_is_there_and_the_exit
         finally:
             connection.close()
 
-    try:
-        senders = [threading.Thread(target=send, args=(number,)) for number in range(8)]
-        for sender in senders:
-            sender.start()
-        assert under_way.wait(SECONDS)
-        assert server.stop() == 0
-        for sender in senders:
-            sender.join(SECONDS)
-        server.start()
-        kept = {event["id"] for event in server.api().all_events(webhook, limit=500)}
-        assert not broken
-        assert set(acknowledged) <= kept
-        assert server.stop() == 0
-    finally:
-        server.kill()
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for sender in senders:
+        sender.start()
+    assert under_way.wait(SECONDS)
+    assert server.stop() == 0
+    for sender in senders:
+        sender.join(SECONDS)
+    server.start()
+    kept = {event["id"] for event in server.api().all_events(webhook, limit=500)}
+    assert not broken
+    assert set(acknowledged) <= kept
+    assert server.stop() == 0

@@ -19,7 +19,7 @@ import svix.webhooks
 
 import hostile_receiver as ways
 from hostile_receiver import Receiver, self_signed
-from inlet_server import LOOPBACK, REPOSITORY, call_once, own_server, until
+from inlet_server import HANG_SECONDS, LOOPBACK, REPOSITORY, call_once, own_server, until
 from test_commands import PROGRAM, SECONDS, Shell, folder  # noqa: F401, folder is a fixture
 
 EGRESS = ["--egress-allow", "127.0.0.0/8,::1/128"]
@@ -95,20 +95,20 @@ class House:
     def delivery(self, delivery):
         return self.look(f"/deliveries/{delivery['id']}")
 
-    def settled(self, count=1, seconds=15, **query):
+    def settled(self, count=1, **query):
         """The deliveries, with their attempts, once there are so many and all are at their end."""
 
         def ask():
             found = self.deliveries(**query)
             return found if len(found) >= count and all(one["state"] in SETTLED for one in found) else None
 
-        found = until(ask, seconds)
+        found = until(ask)
         assert found, f"not settled: {self.deliveries(**query)}"
         assert len(found) == count, found
         return [self.delivery(one) for one in found]
 
-    def settled_one(self, seconds=15, **query):
-        [delivery] = self.settled(1, seconds, **query)
+    def settled_one(self, **query):
+        [delivery] = self.settled(1, **query)
         return delivery
 
     def in_state(self, state, count=1, **query):
@@ -195,14 +195,14 @@ def source(house, name):
 @pytest.fixture
 def simple(house, source, receiver, name, path):
     """The usual thing: a flow of all events to the receiver, tried once."""
-    destination = house.destination(name, url=receiver.url(path), timeout_seconds=5)
+    destination = house.destination(name, url=receiver.url(path), timeout_seconds=60)
     house.flow(source, destination, name=name)
     return destination
 
 
-def came(receiver, path, count=1, seconds=10):
+def came(receiver, path, count=1):
     """What came there, once it is so many."""
-    until(lambda: len(receiver.requests(path)) >= count, seconds)
+    until(lambda: len(receiver.requests(path)) >= count)
     found = receiver.requests(path)
     assert len(found) == count, found
     return found
@@ -550,7 +550,7 @@ def test_a_receiver_that_misbehaves_costs_one_attempt_and_that_is_recorded(
     assert ("error" in attempt) == (outcome not in ("delivered", "refused"))
     assert len(attempt.get("answer", "").encode()) <= ANSWER_BYTES_MAX
     # Well below the ten seconds or so that other limits would take.
-    assert attempt["milliseconds"] < 5_000
+    assert attempt["milliseconds"] < 8_000
     assert len(receiver.requests(path)) == 1, "one attempt was sent twice"
 
 
@@ -567,7 +567,7 @@ def test_an_answer_is_recorded_as_it_came_up_to_16_KiB(house, source, simple, re
 
 def test_a_certificate_that_nobody_vouches_for_gets_nothing(house, source, name, folder):  # noqa: F811
     with Receiver(self_signed(folder)) as secure:
-        house.flow(source, house.destination(name, url=secure.url("/"), timeout_seconds=5))
+        house.flow(source, house.destination(name, url=secure.url("/"), timeout_seconds=60))
         [attempt] = house.settled_one(event=source.post(b"confidential"))["attempt_list"]
         assert attempt["outcome"] == "tls_failed" and attempt["error"]
         assert secure.connections > 0 and secure.requests() == []
@@ -683,7 +683,7 @@ def test_P8_without_permission_nothing_that_is_not_public_is_connected_to_howeve
         house = House(server)
         source = house.source(name)
         urls = [url.replace("@PORT@", str(receiver.port)) for url in NOT_PUBLIC]
-        destinations = [house.destination(url, url=url, timeout_seconds=5) for url in urls]
+        destinations = [house.destination(url, url=url, timeout_seconds=60) for url in urls]
         for start in range(0, len(destinations), 10):
             house.flow(source, *destinations[start:start + 10])
         event = source.post(b"x")
@@ -697,7 +697,7 @@ def test_P8_without_permission_nothing_that_is_not_public_is_connected_to_howeve
 
 
 def test_a_permission_for_one_network_is_none_for_another(house, source, name):
-    house.flow(source, house.destination(name, url="http://169.254.169.254/latest/meta-data/", timeout_seconds=5))
+    house.flow(source, house.destination(name, url="http://169.254.169.254/latest/meta-data/", timeout_seconds=60))
     [attempt] = house.settled_one(event=source.post(b"x"))["attempt_list"]
     assert attempt["outcome"] == "egress_refused" and "169.254.169.254" in attempt["error"]
 
@@ -845,8 +845,8 @@ def test_P8_attempts_that_hang_take_no_connection_of_another_destination_at_the_
     house.flow(source, stuck)
     for number in range(most + 5):
         source.post(b"%d" % number)
-    came(receiver, f"{path}/hangs", most, seconds=20)
-    house.flow(source, house.destination(name, url=receiver.url(path), timeout_seconds=5), name=name)
+    came(receiver, f"{path}/hangs", most)
+    house.flow(source, house.destination(name, url=receiver.url(path), timeout_seconds=60), name=name)
     assert house.settled_one(event=source.post(b"x"), destination=name)["state"] == "delivered"
     assert len(receiver.requests(f"{path}/hangs")) == most
 
@@ -865,21 +865,20 @@ def test_P8_however_many_destinations_hang_another_one_gets_its_event(name):
         # As many attempts as the server begins at once; whether it leaves a place is what is asked.
         until(lambda: sum(len(hole.connections) for hole in holes) >= 500, 5)
         other = house.source(f"{name}, other")
-        house.flow(other, house.destination(name, url=healthy.url(), timeout_seconds=5), name=name)
-        assert house.settled_one(event=other.post(b"x"), seconds=20)["state"] == "delivered"
+        house.flow(other, house.destination(name, url=healthy.url(), timeout_seconds=60), name=name)
+        assert house.settled_one(event=other.post(b"x"))["state"] == "delivered"
         # Otherwise the stop would wait for them.
         stack.close()
         assert server.stop() == 0
 
 
 def test_no_more_attempts_run_at_once_than_the_destination_takes(house, source, receiver, name, path):
-    counts, now = [], []
+    counts, now, enough = [], [], threading.Event()
 
     def count(receiver, wire, request):
         now.append(1)
         counts.append(len(now))
-        # Held until others had their chance; whoever is one too many would come meanwhile.
-        until(lambda: len(now) > 3, 0.3)
+        enough.wait(HANG_SECONDS)
         now.pop()
         ways.answer(204)(receiver, wire, request)
 
@@ -888,6 +887,12 @@ def test_no_more_attempts_run_at_once_than_the_destination_takes(house, source, 
     house.flow(source, destination)
     for number in range(12):
         source.post(b"%d" % number)
+    assert until(lambda: len(now) == 3)
+    # What comes later has its turn and is sent elsewhere, so a fourth one had its chance.
+    other = house.source(f"{name}, other")
+    house.flow(other, house.destination(f"{name}, other", url=receiver.url(f"{path}/other")))
+    assert house.settled_one(event=other.post(b"x"))["state"] == "delivered"
+    enough.set()
     house.settled(12, destination=destination["id"])
     assert max(counts) == 3
 
@@ -898,9 +903,12 @@ def test_P8_one_at_a_time_is_as_fast_as_the_receiver_though_nothing_else_happens
     house.do(f"/flows/{flow['id']}/pause")
     events = [source.post(b"%d" % number) for number in range(40)]
     house.do(f"/flows/{flow['id']}/resume")
-    # The receiver answers at once. Whoever looked only once a second for the next one would take 40 s.
-    house.settled(len(events), seconds=15, destination=destination["id"])
-    assert [request.event for request in receiver.requests(path)] == events
+    house.settled(len(events), destination=destination["id"])
+    requests = receiver.requests(path)
+    assert [request.event for request in requests] == events
+    # The receiver answers at once. Whoever looked only once a second for the next one would let a second pass before each.
+    gaps = sorted(later.at - sooner.at for sooner, later in zip(requests, requests[1:]))
+    assert gaps[len(gaps) // 2] < 0.9
 
 
 def test_one_event_has_one_delivery_for_each_flow_and_destination(house, source, receiver, name, path):

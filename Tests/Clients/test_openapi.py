@@ -1,67 +1,137 @@
 """docs/openapi.yaml: valid, served, kept to by the server, and good enough to make a client of."""
 
 import datetime
+import http.cookiejar
 import importlib
+import ipaddress
+import itertools
 import json
+import random
 import re
+import string
 import subprocess
 import sys
+import unicodedata
 import zlib
 
 import httpx
 import pytest
+import requests
 import schemathesis
 import yaml
 from hypothesis import strategies
 from openapi_spec_validator import validate
 from schemathesis.config import SchemathesisConfig
+from schemathesis.checks import load_all_checks
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from inlet_server import LOOPBACK, REPOSITORY, call_once, own_server, until
+from inlet_server import HANG_SECONDS, LOOPBACK, REPOSITORY, call_once, own_server, until
 from test_secrets import time_code
 
 DOCUMENT = REPOSITORY / "docs" / "openapi.yaml"
+# The loader that libyaml makes quick, where there is one.
+READ = yaml.load(DOCUMENT.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 BASE = "/api/v1"
 SEED = 20_261_121
 EXAMPLES_MAX = 20
 
 # --- what schemathesis is told ---
 
-# The document's formats. Neither a pattern nor a length says what they are, so their values are made here.
-LETTERS = strategies.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Cn", "Zs", "Zl", "Zp"])
-FORMATS = {
-    "name": strategies.text(LETTERS, min_size=1, max_size=100),
-    "text": strategies.text(LETTERS | strategies.sampled_from(" \n\t"), max_size=500),
-    "cidr": strategies.builds(
-        lambda address, cut: f"{address}/{address.max_prefixlen - cut}", strategies.ip_addresses(), strategies.integers(0, 32)),
-    # One that nobody would try first.
-    "password": strategies.integers(0, 10**9).map(lambda number: f"vexing {number} plumage"),
+RNG = random.Random(SEED)
+# How many values of a format there are to choose from.
+VALUES = 60
+PRINTABLE = "".join(map(chr, range(ord("!"), ord("z") + 1)))
+FIELD_LETTERS = string.ascii_letters + "-"
+
+
+def letters(count):
+    """Letters, digits and signs of all scripts; none that joins the one before, for a schema counts those and Inlet does not."""
+    left_out = {"Cc", "Cf", "Cs", "Cn", "Co", "Mc", "Me", "Mn", "Zs", "Zl", "Zp"}
+    codes = (RNG.choice([RNG.randrange(0x250), RNG.randrange(0x3000), RNG.randrange(0x110000)]) for _ in itertools.count())
+    return "".join(itertools.islice((chr(code) for code in codes if unicodedata.category(chr(code)) not in left_out), count))
+
+
+LETTERS = letters(500)
+
+
+def word(alphabet, longest, shortest=1):
+    """Of every length up to the longest, short ones as often as long ones; and of the shortest and the longest."""
+    length = RNG.choice([shortest, longest - 1, longest, RNG.randint(shortest, min(20, longest)), RNG.randint(shortest, longest)])
+    return "".join(RNG.choices(alphabet, k=length))
+
+
+def network():
+    address = RNG.choice([ipaddress.IPv4Address(RNG.getrandbits(32)), ipaddress.IPv6Address(RNG.getrandbits(128))])
+    return f"{address}/{address.max_prefixlen - RNG.randint(0, 32)}"
+
+
+def moment():
     # With an offset that some place has; RFC 3339 allows more than Inlet reads.
-    "date-time": strategies.datetimes(
-        timezones=strategies.integers(-14, 14).map(lambda hours: datetime.timezone(datetime.timedelta(hours=hours))),
-    ).map(datetime.datetime.isoformat),
+    zone = datetime.timezone(datetime.timedelta(hours=RNG.randint(-14, 14)))
+    return datetime.datetime.fromtimestamp(RNG.uniform(0, 250_000_000_000), zone).isoformat()
+
+
+def json_path():
+    steps = [f".{word(string.ascii_lowercase, 5)}", f"[{RNG.randrange(10)}]", f"['{word(string.ascii_lowercase + ' ', 5)}']"]
+    return "$" + "".join(RNG.choices(steps, k=RNG.randint(0, 5)))
+
+
+# The document's formats. Neither a pattern nor a length says what they are, so their values are made here. They are drawn from a list:
+# where a schema wants a length that no value has, that is seen at once.
+FORMATS = {
+    "name": lambda: word(LETTERS, 100),
+    "text": lambda: word(LETTERS + " \n\t" * 20, 500, 0),
+    "cidr": network,
+    # One that nobody would try first.
+    "password": lambda: f"vexing {RNG.randrange(10**9)} plumage",
+    "date-time": moment,
     # Only the server makes one; see `Fitting`.
-    "cursor": strategies.just(""),
-    "step": strategies.builds("{}{}".format, strategies.integers(1, 31), strategies.sampled_from("mhd")) | strategies.just("60"),
+    "cursor": lambda: "",
+    "step": lambda: RNG.choice(["60", f"{RNG.randint(1, 31)}{RNG.choice('mhd')}"]),
     # Nothing listens there, and no secret variable stands in it.
-    "notification-url": strategies.integers(0, 10**9).map(lambda number: f"http://{LOOPBACK}:9/{number}"),
-    "header-value": strategies.from_regex("[!-z]{1,100}", fullmatch=True),
-    "header-field": strategies.from_regex("[A-Za-z-]{1,20}(: [!-z]{1,20})?", fullmatch=True),
-    "json-path": strategies.from_regex(r"\$(\.[a-z]{1,5}|\[[0-9]\]|\['[a-z ]{1,5}'\]){0,5}", fullmatch=True),
-    "json-value": strategies.sampled_from(["1", "1e2", '"nl"', "nl", "true", "null", '"']),
-    "search-text": strategies.text(LETTERS, min_size=1, max_size=50),
-    "flow-filter": strategies.sampled_from(['{"path":"$.a","exists":true}', '{"not":{"header":"X-A","contains":"b"}}']),
-    "variable-value": strategies.text(LETTERS, min_size=1, max_size=500),
-    "schedule": strategies.lists(
-        strategies.builds("{}{}".format, strategies.integers(0, 7), strategies.sampled_from(["", "s", "m", "h", "d"])), min_size=1, max_size=20,
-    ).map(",".join),
-    "order-key": strategies.from_regex(r"[A-Za-z-]{1,20}|\$\.[a-z]{1,5}", fullmatch=True),
-    "filter-text": strategies.just('{"any": [{"header": "X-A", "exists": true}, {"path": "$.a", "at_least": 1e2}]}'),
-    "template-text": strategies.just('{"order": "{{event.body.a[0]}}", "of": "{{event.id}}", "amount": 1e2}'),
+    "notification-url": lambda: f"http://{LOOPBACK}:9/{RNG.randrange(10**9)}",
+    "header-value": lambda: word(PRINTABLE, 100),
+    "header-field": lambda: word(FIELD_LETTERS, 20) + RNG.choice(["", f": {word(PRINTABLE, 20)}"]),
+    "json-path": json_path,
+    "json-value": lambda: RNG.choice(["1", "1e2", '"nl"', "nl", "true", "null", '"']),
+    "search-text": lambda: word(LETTERS, 50),
+    "flow-filter": lambda: RNG.choice(['{"path":"$.a","exists":true}', '{"not":{"header":"X-A","contains":"b"}}']),
+    "variable-value": lambda: word(LETTERS, 500),
+    "schedule": lambda: ",".join(f"{RNG.randint(0, 7)}{RNG.choice(['', 's', 'm', 'h', 'd'])}" for _ in range(RNG.randint(1, 20))),
+    "order-key": lambda: RNG.choice([word(FIELD_LETTERS, 20), f"$.{word(string.ascii_lowercase, 5)}"]),
+    "filter-text": lambda: '{"any": [{"header": "X-A", "exists": true}, {"path": "$.a", "at_least": 1e2}]}',
+    "template-text": lambda: '{"order": "{{event.body.a[0]}}", "of": "{{event.id}}", "amount": 1e2}',
 }
-for name, values in FORMATS.items():
-    schemathesis.openapi.format(name, values)
+# Of the lengths at which a schema draws its line, for those are asked for: what may be so long is also tried with one less and one more.
+# A length that no value has would be searched for in vain, and long.
+LINES = {
+    "name": (100, lambda length: "".join(RNG.choices(LETTERS, k=length))),
+    "text": (500, lambda length: "".join(RNG.choices(LETTERS, k=length))),
+    # Counted in bytes, which a schema cannot say.
+    "search-text": (200, lambda length: "".join(RNG.choices(PRINTABLE, k=length))),
+    "password": (128, lambda length: "".join(RNG.choices(PRINTABLE, k=length))),
+    "notification-url": (2000, lambda length: f"http://{LOOPBACK}:9/".ljust(length, "1")),
+    "header-value": (2000, lambda length: "".join(RNG.choices(PRINTABLE, k=length))),
+    "header-field": (500, lambda length: "X-A: ".ljust(length, "b")),
+    "json-path": (500, lambda length: "$.".ljust(length, "a")),
+    "order-key": (500, lambda length: "$.".ljust(length, "a")),
+    "variable-value": (8192, lambda length: "".join(RNG.choices(PRINTABLE, k=length))),
+}
+SHORT = {"password": ["".join(RNG.choices(PRINTABLE, k=length)) for length in (7, 8, 9)], "order-key": ["A", "A-"]}
+
+
+def values(name, made):
+    longest, of_length = LINES.get(name, (0, None))
+    lines = {of_length(length) for length in range(longest - 1, longest + 2)} if longest else set()
+    # Shortest first, for that is what a failure is reduced to.
+    return sorted({made() for _ in range(VALUES)} | lines | set(SHORT.get(name, [])), key=lambda value: (len(value), value))
+
+
+for name, made in FORMATS.items():
+    schemathesis.openapi.format(name, strategies.sampled_from(values(name, made)))
 
 # What goes with each kind of destination. Nothing listens there, and Inlet may not connect to it either.
 ELSEWHERE = {"url": f"http://{LOOPBACK}:9/"}
@@ -82,7 +152,8 @@ CONFIG = SchemathesisConfig.from_dict({
     },
     "phases": {"stateful": {"enabled": False}},
 })
-schema = schemathesis.openapi.from_path(DOCUMENT, config=CONFIG)
+load_all_checks()
+schema = schemathesis.openapi.from_dict(READ, config=CONFIG)
 
 
 def checks_left_out(case):
@@ -149,8 +220,10 @@ class Fitting:
         self.things = {}
         # How many names were made up.
         self.names = 0
-        # What each operation was answered.
-        self.statuses = {}
+        # One connection for all, and no cookie on it: a session would say who asks.
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
 
     def fit(self, case):
         things = self.existing(case.operation.label)
@@ -374,12 +447,21 @@ class Fitting:
         return answer.json()["id"]
 
 
+# These need a session or an invitation, or a server that is new; test_secrets.py and test_commands.py do them.
+ONLY_REFUSED = {"DELETE /sessions/current", "POST /sessions/current/organization", "POST /invitations/accept", "POST /set-up"}
+
+
 @pytest.fixture(scope="module")
 def fitting():
     # Not the server of the other tests: quotas, days of inactivity and keys are changed at random here.
     with own_server() as server:
         server.start()
-        yield Fitting(server)
+        fitting = Fitting(server)
+        yield fitting
+        # After all that the token still works and the server is well.
+        me = fitting.api.expect([200], "GET", f"{BASE}/me").json()
+        assert me["account"]["role"] == "owner", "what was tested was tested without its rights"
+        assert fitting.api.expect([200], "GET", f"{BASE}/audit/verify").json()["is_intact"]
         assert server.stop() == 0
 
 
@@ -387,12 +469,12 @@ def fitting():
 
 
 def test_the_document_is_valid_OpenAPI():
-    validate(yaml.safe_load(DOCUMENT.read_text()))
+    validate(READ)
 
 
 def test_every_operation_has_a_name_a_noun_a_right_and_its_errors():
     names = []
-    for path, item in yaml.safe_load(DOCUMENT.read_text())["paths"].items():
+    for path, item in READ["paths"].items():
         for operation in (operation for method, operation in item.items() if method != "parameters"):
             names.append(operation["operationId"])
             assert len(operation["tags"]) == 1, path
@@ -405,7 +487,7 @@ def test_every_operation_has_a_name_a_noun_a_right_and_its_errors():
 
 def operations():
     """Method, path and right of every operation in the document."""
-    for path, item in yaml.safe_load(DOCUMENT.read_text())["paths"].items():
+    for path, item in READ["paths"].items():
         for method, operation in item.items():
             if method != "parameters":
                 rights = operation.get("x-permission", [])
@@ -438,28 +520,31 @@ def test_the_server_serves_the_document_to_everybody_byte_for_byte(server):
 # --- the server keeps to it ---
 
 
-@schema.parametrize()
-def test_the_server_keeps_to_the_document(case, fitting):
-    fitting.fit(case)
-    answer = case.call_and_validate(
-        base_url=fitting.url, headers=fitting.headers, timeout=30, excluded_checks=checks_left_out(case))
-    fitting.statuses.setdefault(case.operation.label, set()).add(answer.status_code)
+# Parts that workers can share.
+PARTS = 4
+PARAMETERS = [
+    pytest.param(f"{method} {path}", marks=pytest.mark.xdist_group(f"openapi {number % PARTS}"))
+    for number, (method, path, _) in enumerate(operations())]
 
 
-def test_every_operation_was_also_done_and_not_only_refused(fitting):
-    if len(fitting.statuses) < len(list(operations())):
-        pytest.skip("only some operations were tested")
-    refused = {label for label, statuses in fitting.statuses.items() if min(statuses) >= 300}
-    # These need a session or an invitation, or a server that is new; test_secrets.py and test_commands.py do them.
-    elsewhere = {"DELETE /sessions/current", "POST /sessions/current/organization", "POST /invitations/accept", "POST /set-up"}
+@pytest.mark.parametrize("label", PARAMETERS)
+def test_the_server_keeps_to_the_document_and_does_what_it_is_asked(fitting, label):
+    statuses = set()
+
+    def keeps_to_it(case):
+        fitting.fit(case)
+        answer = case.call_and_validate(
+            base_url=fitting.url, headers=fitting.headers, session=fitting.session, timeout=HANG_SECONDS,
+            excluded_checks=checks_left_out(case))
+        statuses.add(answer.status_code)
+
+    [found] = schema.include(name=label).get_all_operations()
+    # As `schema.parametrize` does it, but not before it is its turn: to make what is asked takes longer than to ask it.
+    build_operation_test(
+        config=schema.config, operation=found.ok(), test_func=keeps_to_it, given_kwargs={}, feedback=FeedbackSources())()
     # PostgreSQL is backed up by its own tools.
-    assert refused == elsewhere | ({"POST /backup"} if fitting.database.kind == "postgres" else set())
-
-
-def test_after_all_that_the_token_still_works_and_the_server_is_well(fitting):
-    me = fitting.api.expect([200], "GET", f"{BASE}/me").json()
-    assert me["account"]["role"] == "owner", "what was tested was tested without its rights"
-    assert fitting.api.expect([200], "GET", f"{BASE}/audit/verify").json()["is_intact"]
+    refused = ONLY_REFUSED | ({"POST /backup"} if fitting.database.kind == "postgres" else set())
+    assert (min(statuses) >= 300) == (label in refused), statuses
 
 
 # --- a client made of it works ---
@@ -483,7 +568,7 @@ def client(server, tmp_path_factory):
             sys.executable, "-m", "openapi_python_client", "generate", "--path", str(DOCUMENT), "--config", str(settings),
             "--output-path", str(folder / "inlet_client"), "--meta", "none", "--fail-on-warning",
         ],
-        capture_output=True, timeout=100,
+        capture_output=True, timeout=HANG_SECONDS,
     )
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
     sys.path.insert(0, str(folder))
@@ -491,7 +576,7 @@ def client(server, tmp_path_factory):
         package = importlib.import_module("inlet_client")
         with package.AuthenticatedClient(
             base_url=f"http://{LOOPBACK}:{server.admin_port}{BASE}", token=server.info["management_token"],
-            timeout=httpx.Timeout(30), raise_on_unexpected_status=True, httpx_args={"trust_env": False},
+            timeout=httpx.Timeout(HANG_SECONDS), raise_on_unexpected_status=True, httpx_args={"trust_env": False},
         ) as made:
             yield made
     finally:
