@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "Clients"))
 
@@ -16,6 +16,7 @@ import fill  # noqa: E402
 from people import WIDE, Console  # noqa: E402
 from session_server import bounded_in_time, serving  # noqa: E402, F401, bounded_in_time is a fixture
 
+expect.set_options(timeout=chromium.STEP_MILLISECONDS)
 
 
 def followed(click):

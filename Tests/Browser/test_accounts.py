@@ -4,6 +4,7 @@ import itertools
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 import checks
 from inlet_server import call_once, until
@@ -61,7 +62,7 @@ def test_D5_an_account_and_its_token_are_made_in_one_act(owner, console, webhook
     assert called(console, webhook, secret) == 202
     # Shown this once, and only left with the tick.
     owner.get_by_role("button", name="Done").click()
-    assert owner.get_by_role("button", name="Done").is_visible()
+    expect(owner.get_by_role("button", name="Done")).to_be_visible()
     owner.get_by_label("I have saved these credentials securely").check()
     owner.get_by_role("button", name="Done").click()
     owner.wait_for_url("**/accounts/acc_*")
@@ -99,18 +100,18 @@ def test_D7_reactivating_lets_the_same_token_in_at_once(owner, console, service,
     assert until(is_told)
     owner.get_by_role("button", name="Deactivate account").click()
     checks.check_page(owner)
-    assert owner.get_by_text("Inactive since").first.is_visible()
+    expect(owner.get_by_text("Inactive since").first).to_be_visible()
     assert called(console, webhook, secret) == 401
     owner.get_by_role("link", name="Reactivate account").click()
     owner.get_by_role("button", name="Reactivate account").click()
-    assert owner.get_by_text("The same tokens work at once").is_visible()
+    expect(owner.get_by_text("The same tokens work at once")).to_be_visible()
     assert called(console, webhook, secret) == 202
 
 
 def test_D8_last_sign_in_and_last_token_use_stand_apart(owner, console, service):
     open_account(owner, console, service["name"])
     checks.check_page(owner)
-    assert owner.get_by_text("Last token use").is_visible()
+    expect(owner.get_by_text("Last token use")).to_be_visible()
     assert owner.get_by_text("Last sign-in").count() == 0
     owner.goto(f"{console.url}/accounts")
     headers = owner.get_by_role("columnheader").all_inner_texts()
@@ -126,20 +127,20 @@ def test_D9_deleting_with_tokens_is_refused_with_the_way_out(owner, console, ser
     checks.check_page(owner)
     owner.get_by_role("button", name="Delete account").click()
     checks.check_page(owner, status=409)
-    assert owner.get_by_role("alert").get_by_text(
+    expect(owner.get_by_role("alert").get_by_text(
         "This user still has tokens and can't be deleted. Delete them first, or move them to another account, then try again."
-    ).is_visible()
+    )).to_be_visible()
     assert owner.locator("main").get_by_role("link", name=service["name"], exact=True).last.get_attribute("href").startswith("/tokens/")
     owner.get_by_role("link", name="Move them").click()
     checks.check_page(owner)
     owner.get_by_label("New owner").select_option(target["id"])
     owner.get_by_role("button", name="Move tokens").click()
     checks.check_page(owner)
-    assert owner.get_by_role("status").get_by_text("1 token was moved to").is_visible()
+    expect(owner.get_by_role("status").get_by_text("1 token was moved to")).to_be_visible()
     assert called(console, webhook, secret) == 202
     owner.get_by_role("link", name="Delete account").click()
     owner.get_by_role("button", name="Delete account").click()
-    assert owner.get_by_text("The account was deleted.").is_visible()
+    expect(owner.get_by_text("The account was deleted.")).to_be_visible()
     assert owner.get_by_role("link", name=service["name"], exact=True).count() == 0
 
 
@@ -150,7 +151,7 @@ def test_D9_no_token_chosen_moves_none(owner, console, service):
         box.uncheck()
     owner.get_by_role("button", name="Move tokens").click()
     checks.check_page(owner, status=422)
-    assert owner.get_by_text("Must be chosen.").is_visible()
+    expect(owner.get_by_text("Must be chosen.")).to_be_visible()
 
 
 def test_D10_blocking_sign_in_ends_sessions_and_leaves_tokens(owner, new_page, console, webhook, api):
@@ -165,12 +166,12 @@ def test_D10_blocking_sign_in_ends_sessions_and_leaves_tokens(owner, new_page, c
     owner.get_by_role("link", name="Block sign-in").click()
     checks.check_page(owner)
     owner.get_by_role("button", name="Block sign-in").click()
-    assert owner.get_by_text("Sign-in blocked").first.is_visible()
+    expect(owner.get_by_text("Sign-in blocked").first).to_be_visible()
     assert "/sign-in" in other.goto(f"{console.url}/accounts").url
     assert called(console, webhook, token["secret"]) == 202
     owner.get_by_role("link", name="Allow sign-in").click()
     owner.get_by_role("button", name="Allow sign-in").click()
-    assert owner.get_by_text("The person can sign in again.").is_visible()
+    expect(owner.get_by_text("The person can sign in again.")).to_be_visible()
 
 
 def test_D10_a_password_is_reset_by_a_link_shown_once(owner, console, api):
@@ -185,7 +186,7 @@ def test_D10_a_password_is_reset_by_a_link_shown_once(owner, console, api):
     owner.get_by_role("link", name="Done").click()
     owner.get_by_role("link", name="End sessions").click()
     owner.get_by_role("button", name="End sessions").click()
-    assert owner.get_by_text("All sessions of the person in this organization have ended.").is_visible()
+    expect(owner.get_by_text("All sessions of the person in this organization have ended.")).to_be_visible()
 
 
 def test_a_role_is_changed_and_the_last_owner_stays_one(owner, console, service, api):
@@ -193,13 +194,13 @@ def test_a_role_is_changed_and_the_last_owner_stays_one(owner, console, service,
     checks.check_page(owner)
     owner.get_by_role("combobox", name="Role").select_option("admin")
     owner.get_by_role("button", name="Save").click()
-    assert owner.get_by_text("The account was saved.").is_visible()
+    expect(owner.get_by_text("The account was saved.")).to_be_visible()
     assert api.expect([200], "GET", f"/api/v1/accounts/{service['id']}").json()["role"] == "admin"
     own = api.expect([200], "GET", "/api/v1/me").json()["account"]["id"]
     owner.goto(f"{console.url}/accounts/{own}/edit")
     owner.get_by_role("combobox", name="Role").select_option("viewer")
     owner.get_by_role("button", name="Save").click()
-    assert owner.get_by_text("This is the last active owner. Make somebody else an owner first.").is_visible()
+    expect(owner.get_by_text("This is the last active owner. Make somebody else an owner first.")).to_be_visible()
 
 
 def test_inviting_somebody_unknown_says_so(owner, console):
@@ -208,7 +209,7 @@ def test_inviting_somebody_unknown_says_so(owner, console):
     owner.get_by_label("Login of that person").fill("nobody@example.com")
     owner.get_by_role("button", name="Make invitation").click()
     checks.check_page(owner, status=422)
-    assert owner.get_by_text("Belongs to nobody on this server").is_visible()
+    expect(owner.get_by_text("Belongs to nobody on this server")).to_be_visible()
 
 
 def test_a_viewer_sees_accounts_and_no_buttons(new_page, console, service):

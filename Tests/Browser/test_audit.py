@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 import checks
 
@@ -30,20 +31,20 @@ def test_N8_a_page_leads_to_the_older_entries(owner, shop):
     owner.goto(f"{shop.console.url}/audit")
     owner.get_by_role("link", name="Older").click()
     checks.check_page(owner)
-    assert owner.get_by_role("link", name="Newer").is_visible()
+    expect(owner.get_by_role("link", name="Newer")).to_be_visible()
 
 
 def test_N8_an_action_that_there_is_not_is_said_at_its_field(owner, shop):
     owner.goto(f"{shop.console.url}/audit?action=painting")
     checks.check_page(owner, status=422)
-    assert owner.get_by_role("alert").is_visible()
+    expect(owner.get_by_role("alert")).to_be_visible()
 
 
 def test_N8_the_chain_is_verified_in_plain_words(owner, shop):
     owner.goto(f"{shop.console.url}/audit")
     owner.get_by_role("link", name="Verify").click()
     checks.check_page(owner)
-    assert owner.get_by_text("The chain is intact.").is_visible()
+    expect(owner.get_by_text("The chain is intact.")).to_be_visible()
     assert len(owner.locator("#head").inner_text()) == 64
 
 

@@ -1,6 +1,7 @@
 """The start page: how things stand, and what waits for a person."""
 
 import pytest
+from playwright.sync_api import expect
 
 import checks
 from people import NARROW
@@ -31,9 +32,9 @@ def test_what_needs_attention_leads_to_what_mends_it(owner, shop):
     assert held.get_by_role("link", name="Look and release").get_attribute("href") == "/held"
     failing = attention.get_by_role("listitem").filter(has_text="warehouse fails")
     assert failing.get_by_role("link", name="warehouse fails", exact=True).get_attribute("href").startswith("/destinations/dst_")
-    assert attention.get_by_role("listitem").filter(has_text="given up").is_visible()
+    expect(attention.get_by_role("listitem").filter(has_text="given up")).to_be_visible()
     overlap = attention.get_by_role("listitem").filter(has_text="The old secret of Payments")
-    assert overlap.get_by_role("link", name="End overlap").is_visible()
+    expect(overlap.get_by_role("link", name="End overlap")).to_be_visible()
 
 
 def test_the_start_page_fits_a_telephone(new_page, shop):
@@ -54,5 +55,5 @@ def test_a_new_installation_leads_to_the_first_webhook(new_page, console):
     assert answer.status == 200, answer.text()
     page.goto(console.url)
     checks.check_page(page)
-    assert page.get_by_role("heading", name="Nothing has come in yet").is_visible()
+    expect(page.get_by_role("heading", name="Nothing has come in yet")).to_be_visible()
     assert page.get_by_role("link", name="Install a webhook").first.get_attribute("href") == "/webhooks/install"

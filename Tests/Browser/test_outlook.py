@@ -1,6 +1,7 @@
 """What will stop and when: row N4 of the product."""
 
 import pytest
+from playwright.sync_api import expect
 
 import checks
 
@@ -29,7 +30,7 @@ def test_N4_how_far_ahead_is_chosen(owner, shop):
     assert owner.get_by_text("Nightly import").count() == 0
     owner.get_by_role("link", name="90 days").click()
     checks.check_page(owner)
-    assert owner.get_by_role("heading", name="Later").is_visible()
+    expect(owner.get_by_role("heading", name="Later")).to_be_visible()
     lapse = owner.get_by_role("listitem").filter(has_text="Shop backend becomes inactive")
     assert lapse.get_by_role("link", name="Move tokens").get_attribute("href").endswith("/move")
     # Whatever stands in the address, the page is one of those offered.

@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 import checks
 from people import Console, Person
@@ -69,7 +70,7 @@ def test_D10_a_new_installation_is_set_up_by_its_link(fresh, new_page, javascrip
     page.wait_for_url(f"{fresh.url}/?done=set_up")
     checks.check_page(page)
     assert "you are its owner" in page.get_by_role("status").first.inner_text()
-    assert page.get_by_text("Oak & Linen").first.is_visible()
+    expect(page.get_by_text("Oak & Linen").first).to_be_visible()
     sign_out(page)
     page.wait_for_url("**/sign-in?out=1")
     assert "signed out" in page.get_by_role("status").first.inner_text()
@@ -86,7 +87,7 @@ def test_D10_a_used_up_set_up_link_says_what_to_do(console, page):
         page.get_by_label(label).fill(text)
     page.get_by_role("button", name="Finish set-up").click()
     assert "used up or too old" in page.get_by_role("alert").inner_text()
-    assert page.get_by_label("Code from the link").is_visible()
+    expect(page.get_by_label("Code from the link")).to_be_visible()
     checks.check_page(page, status=422)
 
 

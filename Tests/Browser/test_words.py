@@ -1,6 +1,7 @@
 """Every language says all of it: row D13 of the product. What the catalogues hold is tested in WordsTests."""
 
 import pytest
+from playwright.sync_api import expect
 
 import checks
 
@@ -18,7 +19,7 @@ def test_D13_pages_speak_the_language_of_the_person(new_page, shop, language):
             page.goto(f"{shop.console.url}{path}")
             checks.check_page(page, language=language)
         page.goto(shop.console.url)
-        assert page.get_by_role("heading", name=HEADINGS[language]).is_visible()
+        expect(page.get_by_role("heading", name=HEADINGS[language])).to_be_visible()
     finally:
         shop.console.speak(page.context, session, None)
 
