@@ -116,7 +116,8 @@ def changed_files(fault):
 
 
 def needs_build(fault):
-    return fault.stage != "browser" or any(CONSOLE_FILES not in file.parents for file in changed_files(fault))
+    return fault.stage != "browser" or any(
+        CONSOLE_FILES not in file.parents or file.suffix == ".swift" for file in changed_files(fault))
 
 
 def apply(fault):
