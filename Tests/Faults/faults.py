@@ -174,7 +174,7 @@ def build(stage):
     code, output = run(prefix + BUILDS["unit" if stage == "unit" else "program"], BUILD_SECONDS_MAX)
     if code != 0:
         errors = [line for line in output.splitlines() if "error:" in line]
-        raise FaultsError("it does not build: " + (errors[0] if errors else output.strip()[-500:]))
+        raise FaultsError(f"it does not build (exit code {code}): " + (errors[0] if errors else output.strip()[-500:]))
 
 
 def unit(patterns):
