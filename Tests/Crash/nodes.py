@@ -29,6 +29,7 @@ import http.client
 import math
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -77,7 +78,8 @@ class Relay:
 
     def __init__(self, cluster):
         self.port = free_port()
-        self.process = subprocess.Popen([sys.executable, __file__, "--relay", str(self.port), str(cluster.folder / f".s.PGSQL.{PORT}")])
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--relay", str(self.port), str(cluster.folder / f".s.PGSQL.{PORT}")], stdout=subprocess.PIPE)
         if not until(lambda: answers_at(self.port)):
             raise ServerError("the relay does not listen")
 
@@ -94,6 +96,10 @@ class Relay:
         """From now on nothing gets through on connections that read; or all gets through that waited."""
         self.process.send_signal(signal.SIGUSR1)
 
+    def has_let_go_readers(self):
+        """Waits until what the database said meanwhile to those that read has gone through; whether it has."""
+        return bool(select.select([self.process.stdout], [], [], HANG_SECONDS)[0]) and self.process.stdout.readline() != b""
+
     def hold_or_let_go_writers(self):
         self.process.send_signal(signal.SIGUSR2)
 
@@ -105,12 +111,22 @@ class Relay:
 async def relay(port, path):
     """What runs in the process of a relay."""
     readers, writers = asyncio.Event(), asyncio.Event()
+    # Whether it is still to be told that something has got through to those that read.
+    news = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def turn(gate):
+        if gate.is_set():
+            return gate.clear()
+        gate.set()
+        if gate is readers:
+            news.set()
+
     for number, gate in {signal.SIGUSR1: readers, signal.SIGUSR2: writers}.items():
         gate.set()
-        loop.add_signal_handler(number, lambda gate=gate: gate.clear() if gate.is_set() else gate.set())
+        loop.add_signal_handler(number, turn, gate)
 
-    async def pump(source, drain, link):
+    async def pump(source, drain, link, is_answer):
         with contextlib.suppress(OSError):
             while data := await source.read(1 << 16):
                 # A connection of Inlet says first what it is for.
@@ -118,6 +134,9 @@ async def relay(port, path):
                 await (readers if link["reads"] else writers).wait()
                 drain.write(data)
                 await drain.drain()
+                if is_answer and link["reads"] and news.is_set():
+                    news.clear()
+                    print("let go", flush=True)
         drain.close()
 
     async def serve(reader, writer):
@@ -127,7 +146,7 @@ async def relay(port, path):
         except OSError:
             writer.close()
             return
-        await asyncio.gather(pump(reader, there[1], link), pump(there[0], writer, link))
+        await asyncio.gather(pump(reader, there[1], link, False), pump(there[0], writer, link, True))
 
     async with await asyncio.start_server(serve, LOOPBACK, port) as server:
         await server.serve_forever()
@@ -370,8 +389,8 @@ class Pacer:
 class Load:
     """Senders that post through HAProxy until told to stop, each call with a key; half of them on a new connection each time."""
 
-    def __init__(self, house, webhook, secret, seed, bytes_max, has_room=lambda: True):
-        """`has_room` says whether more may be sent now."""
+    def __init__(self, house, webhook, secret, seed, bytes_max, has_room=lambda load: True):
+        """`has_room` says of a load whether it may send more now."""
         self.house, self.port, self.bytes_max, self.has_room = house, house.proxy.port, bytes_max, has_room
         self.path = f"/in/{webhook}"
         self.authorization = f"Bearer {secret}"
@@ -415,7 +434,7 @@ class Load:
         connection.close()
 
     def _may_send(self):
-        until(lambda: self.stopping.is_set() or self.has_room())
+        until(lambda: self.stopping.is_set() or self.has_room(self))
         return not self.stopping.is_set()
 
     def _note(self, got, key, body):
@@ -535,7 +554,7 @@ class Run:
     def cut(self):
         """For shorter than a place is held without a word, and for longer."""
         return "; ".join(
-            self.away(f"cut, {seconds:.0f} s", self.house.cut, lambda _: self.house.heal(), seconds) for seconds in (SHORT_SECONDS, self.seconds))
+            self.away(f"cut, {seconds:.0f} s", self.house.cut, self.house.heal, seconds) for seconds in (SHORT_SECONDS, self.seconds))
 
     def behind(self):
         relay = self.house.relay
@@ -544,18 +563,17 @@ class Run:
             relay.hold_or_let_go_readers()
             relay.hold_or_let_go_writers()
 
-        def heal(pacer):
+        def heal():
             relay.hold_or_let_go_readers()
-            # It has read of the revocation, and still holds calls that came before.
-            if not until(lambda: pacer.has(401)):
-                self.report(["behind: the server did not read again"])
+            if not relay.has_let_go_readers():
+                self.report(["behind: nothing got through to the server"])
             relay.hold_or_let_go_writers()
 
         return self.away("behind", cut, heal, SHORT_SECONDS)
 
     def deaf(self):
         toggle = self.house.relay.hold_or_let_go_readers
-        return self.away("deaf", toggle, lambda _: toggle(), SHORT_SECONDS)
+        return self.away("deaf", toggle, toggle, SHORT_SECONDS)
 
     def away(self, name, cut, heal, seconds):
         """Revokes a token while the last server is cut off, for so long; calls go on all the while."""
@@ -575,7 +593,7 @@ class Run:
             # Until calls have been begun for so long after the revocation.
             until(lambda: pacer.began_at - answered >= seconds)
         finally:
-            heal(pacer)
+            heal()
         healed = time.monotonic()
         if not until(lambda: node.takes(path, good) == 202):
             self.report([f"{name}: the server did not serve again"])
@@ -689,7 +707,7 @@ class Run:
         load = Load(
             self.house, webhook, secret, f"{self.seed}-delivered", bytes_max=2_000,
             # Each event goes to all of them.
-            has_room=lambda: len(load.acks) - book.count() / len(names) < UNDER_WAY_MAX)
+            has_room=lambda load: len(load.acks) - book.count() / len(names) < UNDER_WAY_MAX)
         try:
             self.acknowledges(load, "at first")
             for number in range(self.rounds):
