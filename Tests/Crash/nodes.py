@@ -61,7 +61,7 @@ ACKS_MAX = 60
 # Calls with a revoked token that must be refused once one was.
 REFUSALS_MIN = 3
 # Deliveries on their way at most before more is sent, so that what is sent keeps up.
-UNDER_WAY_MAX = 30
+UNDER_WAY_MAX = 120
 # The body of calls that only ask whether they are taken.
 QUESTION = b"?"
 CONFIGURATION = REPOSITORY / "docs" / "haproxy.cfg"
