@@ -4,3 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 python3 Tests/Faults/faults.py --check
+scripts/store-tags.py

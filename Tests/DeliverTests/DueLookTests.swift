@@ -9,7 +9,7 @@ import Testing
 /// What a look at a destination finds, on a real SQLite.
 @Suite(.tags(.store)) struct DueLookTests {
     private let destination = ID<Destination>.random()
-    private let now = Timestamp(seconds: 1_800_000_000)
+    private let now = HandClock.start
 
     private func delivery(_ number: Int64, attempts: Int = 0, due: Int64 = 0, key: String? = nil) -> Delivery {
         Delivery(
@@ -27,9 +27,10 @@ import Testing
     }
 
     private func withStore(_ deliveries: [Delivery], _ body: (Store) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("inlet-look-\(UUID())")
+        let folder = TestDatabase.newFolder("look", isDurable: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let store = try await Store(engine: SQLiteEngine(folder: folder), clock: MovedClock(now))
+        _ = try await StoreTemplate.migrated(isEmbedded: true, isDurable: true).copy(to: folder, isDurable: true)
+        let store = try await Store(engine: SQLiteEngine(folder: folder), clock: HandClock())
         try await store.write { try DeliveryTable($0.connection).insert(deliveries) }
         try await body(store)
         try await store.close()
@@ -71,14 +72,4 @@ import Testing
             #expect(few.first.map(\.id.number) == [2] && few.nextDue == now)
         }
     }
-}
-
-private final class MovedClock: WallClock {
-    private let moment: Timestamp
-
-    init(_ moment: Timestamp) {
-        self.moment = moment
-    }
-
-    func now() -> Timestamp { moment }
 }

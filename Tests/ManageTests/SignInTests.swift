@@ -39,28 +39,28 @@ import Testing
 
     @Test func `A one-time link ends after three days, and when a new one is made`() async throws {
         try await TestHouse.open { house async throws in
-            let ann = try await invited(house)
-            let ben = try await invited(house)
+            let ann = try await house.invited()
+            let ben = try await house.invited()
             let newer = try await house.client().inviteAgain(ann.id)
 
-            #expect(try await setPassword(house, ann.code).problem?.field == "code")
+            #expect(try await house.setPassword(ann.code).problem?.field == "code")
             house.clock.advance(by: .days(3))
-            #expect(try await setPassword(house, newer.code).problem?.field == "code")
-            #expect(try await setPassword(house, ben.code).problem?.field == "code")
+            #expect(try await house.setPassword(newer.code).problem?.field == "code")
+            #expect(try await house.setPassword(ben.code).problem?.field == "code")
 
             let last = try await house.client().inviteAgain(ben.id)
             house.clock.advance(by: .days(3).adding(.seconds(-1)))
-            #expect(try await setPassword(house, last.code).status == 204)
+            #expect(try await house.setPassword(last.code).status == 204)
         }
     }
 
     @Test func `Of two who use a one-time link at the same moment one is first`() async throws {
         try await TestHouse.open { house async throws in
-            let ann = try await invited(house)
+            let ann = try await house.invited()
 
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for number in 0..<6 {
-                    group.addTask { try await setPassword(house, ann.code, "a good long one \(number)").status }
+                    group.addTask { try await house.setPassword(ann.code, "a good long one \(number)").status }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
@@ -73,8 +73,8 @@ import Testing
         let cases: [String] = ["", "nonsense", "inll_00000000000000000000000000000000AAAAAA"]
         try await TestHouse.open { house async throws in
             for code in cases {
-                let answer = try await setPassword(house, code)
-                let stolen = try await setPassword(house, house.made.managementToken)
+                let answer = try await house.setPassword(code)
+                let stolen = try await house.setPassword(house.made.managementToken)
 
                 for refused in [answer, stolen] { #expect(refused.status == 400 && refused.problem?.field == "code", "\(code)") }
             }
@@ -87,15 +87,15 @@ import Testing
             "ann.berg99",
         ]
         try await TestHouse.open { house async throws in
-            let ann = try await invited(house, login: "ann.berg@example.com")
+            let ann = try await house.invited(login: "ann.berg@example.com")
 
             for password in cases {
-                let refused = try await setPassword(house, ann.code, password)
+                let refused = try await house.setPassword(ann.code, password)
 
                 #expect(refused.status == 400 && refused.problem?.field == "password", "\(password)")
             }
 
-            #expect(try await setPassword(house, ann.code, "a good long one").status == 204)
+            #expect(try await house.setPassword(ann.code, "a good long one").status == 204)
         }
     }
 
@@ -381,7 +381,7 @@ import Testing
             let body = #"{"code":"\#(link.code)"}"#
 
             #expect(try await house.browser(of: house.person()).request(.POST, "invitations/accept", body).status == 400)
-            #expect(try await setPassword(house, link.code).problem?.field == "code")
+            #expect(try await house.setPassword(link.code).problem?.field == "code")
             #expect(try await house.request(.POST, "invitations/accept", body).status == 401)
             let browser = try await house.browser(of: person)
             #expect(try await browser.request(.POST, "invitations/accept", body).status == 200)
@@ -408,7 +408,7 @@ import Testing
 
             #expect(try await house.api(.POST, "invitations/accept", #"{"code":"\#(link.code)"}"#, token: own).status == 200)
 
-            #expect(try await setPassword(house, reset.code).problem?.field == "code")
+            #expect(try await house.setPassword(reset.code).problem?.field == "code")
         }
     }
 
@@ -711,20 +711,6 @@ import Testing
     }
 
     // MARK: Helpers of the above
-
-    private func invited(
-        _ house: TestHouse, login: String = "p-\(UUID().uuidString.lowercased())"
-    ) async throws -> (id: String, code: String) {
-        let created = try await house.client().createAccount(NewAccount(kind: "person", name: "Ann", login: login))
-        return (created.id, try #require(created.invitation).code)
-    }
-
-    private func setPassword(
-        _ house: TestHouse, _ code: String, _ password: String = "a good long one"
-    ) async throws -> TestHouse.Answer {
-        let body = String(decoding: try Wire.encode(NewPassword(code: code, password: password)), as: UTF8.self)
-        return try await house.request(.POST, "passwords", body)
-    }
 
     private func withSecondFactor(
         _ house: TestHouse

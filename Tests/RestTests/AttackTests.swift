@@ -316,30 +316,30 @@ import Testing
 
     @Test func `A key under which a one-time link is open is not retired before the link is used or has ended`() async throws {
         try await TestHouse.open { house async throws in
-            let used = try await invited(house)
-            let unused = try await invited(house)
+            let used = try await house.invited()
+            let unused = try await house.invited()
             _ = try await rotated(house)
 
             #expect(try await house.api(.POST, "keys/1/retire").problem?.code == "key_in_use")
-            #expect(try await setPassword(house, used.code).status == 204)
+            #expect(try await house.setPassword(used.code).status == 204)
             #expect(try await house.api(.POST, "keys/1/retire").problem?.code == "key_in_use")
             house.clock.advance(by: .days(3))
 
             #expect(try await house.api(.POST, "keys/1/retire").status == 204)
-            #expect(try await setPassword(house, unused.code).status == 400)
+            #expect(try await house.setPassword(unused.code).status == 400)
         }
     }
 
     @Test func `A key that is retired by force takes its sessions and links along`() async throws {
         try await TestHouse.open { house async throws in
             let browser = try await house.browser(of: house.person())
-            let link = try await invited(house)
+            let link = try await house.invited()
             _ = try await rotated(house)
 
             #expect(try await house.api(.POST, "keys/1/retire", #"{"force":true}"#).status == 204)
 
             #expect(try await browser.request(.GET, "me").status == 401)
-            #expect(try await setPassword(house, link.code).status == 400)
+            #expect(try await house.setPassword(link.code).status == 400)
             #expect(try await house.call(bearer: house.made.apiToken).status == 202)
         }
     }
@@ -522,7 +522,7 @@ import Testing
 
             _ = try await house.client(owner.token).createOrganization(NewOrganization(name: "Elsewhere"))
 
-            let refused = try await setPassword(house, link.code)
+            let refused = try await house.setPassword(link.code)
             #expect(refused.status == 400 && refused.problem?.field == "code")
         }
     }
@@ -531,36 +531,36 @@ import Testing
     func `A one-time link ends with the rights of whoever made it`(fall: Fall) async throws {
         try await TestHouse.open { house async throws in
             let admin = try await Insider(house, .admin)
-            let ann = try await invited(house, by: admin.token)
+            let ann = try await house.invited(by: admin.token)
             let ben = try await house.person()
             let reset = try await house.client(admin.token).resetPassword(ben.id)
-            let other = try await invited(house)
+            let other = try await house.invited()
 
             try await fall.happen(house, to: admin)
 
             for code in [ann.code, reset.code] {
-                let refused = try await setPassword(house, code)
+                let refused = try await house.setPassword(code)
                 #expect(refused.status == 400 && refused.problem?.field == "code")
             }
-            #expect(try await setPassword(house, other.code).status == 204)
+            #expect(try await house.setPassword(other.code).status == 204)
             let again = try await house.client().inviteAgain(ann.id)
-            #expect(try await setPassword(house, again.code).status == 204)
+            #expect(try await house.setPassword(again.code).status == 204)
         }
     }
 
     @Test func `A one-time link ends when the person rises above whoever made it`() async throws {
         try await TestHouse.open { house async throws in
             let admin = try await Insider(house, .admin)
-            let bob = try await invited(house, by: admin.token)
-            let ann = try await invited(house, by: admin.token)
+            let bob = try await house.invited(by: admin.token)
+            let ann = try await house.invited(by: admin.token)
 
             _ = try await house.client().editAccount(bob.id, AccountEdit(role: "owner"))
             _ = try await house.client().editAccount(ann.id, AccountEdit(role: "admin"))
 
-            let refused = try await setPassword(house, bob.code)
+            let refused = try await house.setPassword(bob.code)
             #expect(refused.status == 400 && refused.problem?.field == "code")
             #expect(try await !house.client().account(bob.id).hasPassword)
-            #expect(try await setPassword(house, ann.code).status == 204)
+            #expect(try await house.setPassword(ann.code).status == 204)
         }
     }
 
@@ -693,7 +693,7 @@ import Testing
                 NewAccount(kind: "person", name: "Memb", login: "memb@example.com", withToken: true))
             let token = try #require(made.token)
             let password = "a good long one"
-            #expect(try await setPassword(house, try #require(made.invitation).code, password).status == 204)
+            #expect(try await house.setPassword(try #require(made.invitation).code, password).status == 204)
             let person = Person(id: made.id, login: "memb@example.com", password: password)
             let browser = try await house.browser(of: person)
             _ = try await house.client().editToken(token.id, TokenEdit(rateLimitPerMinute: .set(1)))
@@ -861,21 +861,6 @@ import Testing
         request.headers.add(name: "Authorization", value: "Bearer \(house.made.managementToken)")
         request.body = .bytes(ByteBuffer(bytes: body))
         return try await TestHouse.send(request)
-    }
-
-    private func invited(
-        _ house: TestHouse, by token: String? = nil
-    ) async throws -> (id: String, code: String) {
-        let login = "p-\(UUID().uuidString.lowercased())"
-        let created = try await house.client(token).createAccount(NewAccount(kind: "person", name: "Ann", login: login))
-        return (created.id, try #require(created.invitation).code)
-    }
-
-    private func setPassword(
-        _ house: TestHouse, _ code: String, _ password: String = "a good long one"
-    ) async throws -> TestHouse.Answer {
-        let body = String(decoding: try Wire.encode(NewPassword(code: code, password: password)), as: UTF8.self)
-        return try await house.request(.POST, "passwords", body)
     }
 
     /// Makes a person a member of a new organization, too.

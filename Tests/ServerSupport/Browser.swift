@@ -135,6 +135,22 @@ extension TestHouse {
         return Person(id: created.id, login: login, password: password)
     }
 
+    /// Makes a person who has an invitation and no password yet.
+    ///
+    /// - Parameter token: the management token of who invites; the owner's by default.
+    package func invited(
+        login: String = "p-\(UUID().uuidString.lowercased())", by token: String? = nil
+    ) async throws -> (id: String, code: String) {
+        let created = try await client(token).createAccount(NewAccount(kind: "person", name: "Ann", login: login))
+        return (created.id, try #require(created.invitation).code)
+    }
+
+    /// Sets a password by a one-time code.
+    package func setPassword(_ code: String, _ password: String = "a good long one") async throws -> Answer {
+        let body = String(decoding: try Wire.encode(NewPassword(code: code, password: password)), as: UTF8.self)
+        return try await request(.POST, "passwords", body)
+    }
+
     /// A new browser in which that person is signed in.
     package func browser(of person: Person, organization: String? = nil) async throws -> Browser {
         let browser = Browser(self)

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Storage
+import Synchronization
 
 /// A store that is made once in a process and copied for each test: to migrate one takes longer than most tests.
 package struct StoreTemplate: Sendable {
@@ -17,16 +18,10 @@ package struct StoreTemplate: Sendable {
     ///   - isEmbedded: whether it is one of the embedded database.
     ///   - isDurable: where it is not, whether the PostgreSQL keeps what it acknowledged.
     package static func migrated(isEmbedded: Bool = TestDatabase.isEmbedded, isDurable: Bool) async throws -> StoreTemplate {
-        switch (isEmbedded, isDurable) {
-        case (true, _): try await embedded.value
-        case (false, true): try await onDurablePostgres.value
-        case (false, false): try await onPostgres.value
-        }
+        try await migrated.value(isEmbedded: isEmbedded, isDurable: isDurable)
     }
 
-    private static let embedded = Task { try await StoreTemplate(isEmbedded: true, isDurable: false) }
-    private static let onPostgres = Task { try await StoreTemplate(isEmbedded: false, isDurable: false) }
-    private static let onDurablePostgres = Task { try await StoreTemplate(isEmbedded: false, isDurable: true) }
+    private static let migrated = OncePerDatabase { try await StoreTemplate(isEmbedded: $0, isDurable: $1) }
 
     /// Makes a store, fills it, and closes it.
     ///
@@ -69,5 +64,31 @@ package struct StoreTemplate: Sendable {
         case .database(let template):
             return try await TestDatabase.make(copying: template, isDurable: isDurable)
         }
+    }
+}
+
+/// Something that is made once in a process for each kind of database, when it is first asked for.
+final class OncePerDatabase<Value: Sendable>: Sendable {
+    private struct Kind: Hashable {
+        let isEmbedded: Bool
+        let isDurable: Bool
+    }
+
+    private let made = Mutex<[Kind: Task<Value, any Error>]>([:])
+    private let make: @Sendable (_ isEmbedded: Bool, _ isDurable: Bool) async throws -> Value
+
+    init(_ make: @escaping @Sendable (_ isEmbedded: Bool, _ isDurable: Bool) async throws -> Value) {
+        self.make = make
+    }
+
+    func value(isEmbedded: Bool, isDurable: Bool) async throws -> Value {
+        // A copy of an embedded database may stand anywhere, so one serves both.
+        let kind = Kind(isEmbedded: isEmbedded, isDurable: isDurable && !isEmbedded)
+        let task = made.withLock { made in
+            let task = made[kind] ?? Task { [make] in try await make(kind.isEmbedded, kind.isDurable) }
+            made[kind] = task
+            return task
+        }
+        return try await task.value
     }
 }

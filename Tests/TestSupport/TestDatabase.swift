@@ -68,7 +68,9 @@ package enum TestDatabase {
 
     /// Makes a database of its own on the PostgreSQL that tests run on.
     ///
-    /// - Parameter template: the name of a database to copy, to which nobody is connected.
+    /// - Parameters:
+    ///   - template: a database to copy, to which nobody is connected.
+    ///   - isDurable: whether it keeps what it acknowledged.
     /// - Returns: `nil` where tests run on the embedded database.
     package static func make(
         copying template: PostgresDatabase? = nil, isDurable: Bool = TestDatabase.isDurable

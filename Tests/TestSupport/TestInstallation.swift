@@ -18,16 +18,10 @@ package struct TestInstallation: Sendable {
     ///   - isEmbedded: whether it is one of the embedded database.
     ///   - isDurable: where it is not, whether the PostgreSQL keeps what it acknowledged.
     package static func template(isEmbedded: Bool = TestDatabase.isEmbedded, isDurable: Bool) async throws -> TestInstallation {
-        switch (isEmbedded, isDurable) {
-        case (true, _): try await embedded.value
-        case (false, true): try await onDurablePostgres.value
-        case (false, false): try await onPostgres.value
-        }
+        try await made.value(isEmbedded: isEmbedded, isDurable: isDurable)
     }
 
-    private static let embedded = Task { try await make(isEmbedded: true, isDurable: false) }
-    private static let onPostgres = Task { try await make(isEmbedded: false, isDurable: false) }
-    private static let onDurablePostgres = Task { try await make(isEmbedded: false, isDurable: true) }
+    private static let made = OncePerDatabase { try await make(isEmbedded: $0, isDurable: $1) }
 
     private static func make(isEmbedded: Bool, isDurable: Bool) async throws -> TestInstallation {
         let keyRing = KeyRing.random()
