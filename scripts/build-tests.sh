@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 what=(--build-tests)
 [[ -z ${TEST_MODULE:-} ]] || what=(--product inletPackageTests)
-# No index, which is for editors. Every import stands in Package.swift, or the build fails.
-exec swift build "${what[@]}" --disable-index-store --explicit-target-dependency-import-check error
+# Every import stands in Package.swift, or the build fails. The index stays: from nothing, SwiftPM finds no tests without it.
+exec swift build "${what[@]}" --explicit-target-dependency-import-check error
