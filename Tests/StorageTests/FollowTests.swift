@@ -156,7 +156,10 @@ struct FollowTests {
             try await one.write { transaction in
                 let name = Dialect.applicationName("'listener'")
                 _ = try transaction.connection.rows(
-                    "SELECT pg_terminate_backend(pid, 10000) AS ended FROM pg_stat_activity WHERE application_name = \(sql: name)"
+                    """
+                    SELECT pg_terminate_backend(pid, 10000) AS ended FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = \(sql: name)
+                    """
                 )
             }
 
@@ -175,8 +178,8 @@ struct FollowTests {
             try await one.write { transaction in
                 _ = try transaction.connection.rows(
                     """
-                    SELECT pg_terminate_backend(pid, 10000) AS ended FROM pg_stat_activity WHERE pid <> pg_backend_pid()
-                        AND right(application_name, 8) = left(md5(current_schema()), 8)
+                    SELECT pg_terminate_backend(pid, 10000) AS ended FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'inlet %'
                     """)
             }
 
