@@ -256,6 +256,13 @@ let package = Package(
                 ],
                 swiftSettings: tested),
             .testTarget(
+                name: "WebSupportTests",
+                dependencies: [
+                    "WebSupport",
+                    .product(name: "HTTPTypes", package: "swift-http-types"),
+                ],
+                swiftSettings: tested),
+            .testTarget(
                 name: "RestTests",
                 dependencies: [
                     "Client", "Contract", "Domain", "Manage", "RestAPI", "ServerSupport", "Storage", "TestSupport",

@@ -16,7 +16,7 @@ targets_of() {
     Sources/Storage/* | Sources/CPostgres/*) echo StorageTests ManageTests ;;
     Sources/Destinations/* | Sources/Deliver/*) echo DeliverTests ;;
     Sources/Manage/* | Sources/CArgon2/*) echo ManageTests ;;
-    Sources/WebSupport/* | Sources/Contract/*) echo RestTests ConsoleTests ;;
+    Sources/WebSupport/* | Sources/Contract/*) echo WebSupportTests RestTests ConsoleTests ;;
     Sources/RestAPI/*) echo RestTests CommandTests ;;
     Sources/Client/*) echo RestTests CommandTests ;;
     Sources/Console/* | Sources/ConsoleFiles/*) echo ConsoleTests ;;

@@ -46,9 +46,7 @@ package struct ConsoleFace: Face {
             router.get("/assets/\(name)") { _, _ in Self.asset(name) }
         }
         router.get("/favicon.ico") { _, _ in Self.asset("favicon.svg") }
-        var methods: [String: [HTTPRequest.Method]] = [:]
         for route in AllPages.list {
-            methods[route.path, default: []].append(route.method)
             router.on("\(route.path)", method: route.method) { request, context in
                 try await run(route, request, context)
             }
@@ -57,21 +55,12 @@ package struct ConsoleFace: Face {
                 try await run(route, request, context).createHeadResponse()
             }
         }
-        refuseOtherMethods(methods, router)
     }
 
-    // An address that exists answers 405 to what it does not do, and says what it does (RFC 9110, section 15.5.6).
-    private func refuseOtherMethods(_ known: [String: [HTTPRequest.Method]], _ router: Router<AdminContext>) {
-        for (path, methods) in known {
-            let all = methods.contains(.get) ? methods + [.head] : methods
-            let allowed = all.map(\.rawValue).sorted().joined(separator: ", ")
-            for method in [.get, .head, .post, .put, .patch, .delete] as [HTTPRequest.Method] where !all.contains(method) {
-                router.on("\(path)", method: method) { _, _ in
-                    Response(status: .methodNotAllowed, headers: [.allow: allowed])
-                }
-            }
-        }
-    }
+    private static let methods = AllowedMethods(
+        AllPages.list.flatMap { route in
+            ([route.method] + (route.method == .get ? [.head] : [])).map { (route.path, $0) }
+        })
 
     private func run(_ route: PageRoute, _ request: Request, _ context: AdminContext) async throws -> Response {
         guard request.isOfOwnOrigin else { throw OperationError.unauthenticated }
@@ -197,6 +186,11 @@ package struct ConsoleFace: Face {
 
     package func response(to error: any Error, _ request: Request, _ context: AdminContext) async -> Response {
         if case OperationError.unauthenticated = error { return respond(signIn(request), context) }
+        if let error = error as? any HTTPResponseError, error.status == .notFound,
+            let allowed = Self.methods.allowed(insteadOf: request.method, at: request.uri.path)
+        {
+            return Response(status: .methodNotAllowed, headers: [.allow: allowed])
+        }
         let (status, key) = told(error, context)
         do {
             return respond(try await errorPage(status, key, request, context), context)

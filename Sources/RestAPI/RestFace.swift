@@ -30,27 +30,16 @@ package struct RestFace: Face {
     }
 
     package func addRoutes(to router: Router<AdminContext>) {
-        var methods: [String: [HTTPRequest.Method]] = [:]
         for route in AllRoutes.list {
-            methods[route.path, default: []].append(route.method)
-            router.on("/api/v1/\(route.path)", method: route.method) { request, context in
+            router.on("\(Self.path(of: route))", method: route.method) { request, context in
                 try await run(route, request, context)
             }
         }
-        refuseOtherMethods(methods, router)
     }
 
-    // An address that exists answers 405 to what it does not do, and says what it does (RFC 9110, section 15.5.6).
-    private func refuseOtherMethods(_ known: [String: [HTTPRequest.Method]], _ router: Router<AdminContext>) {
-        let query = [HTTPRequest.Method("QUERY")].compactMap { $0 }
-        let all = [.get, .post, .put, .patch, .delete, .head, .options, .trace] + query
-        for (path, methods) in known {
-            let allowed = methods.map(\.rawValue).sorted().joined(separator: ", ")
-            for method in all where !methods.contains(method) {
-                router.on("/api/v1/\(path)", method: method) { _, _ -> Response in throw MethodNotAllowed(allowed: allowed) }
-            }
-        }
-    }
+    private static let methods = AllowedMethods(AllRoutes.list.map { (path(of: $0), $0.method) })
+
+    private static func path(of route: Route) -> String { "/api/v1/\(route.path)" }
 
     private func run(_ route: Route, _ request: Request, _ context: AdminContext) async throws -> Response {
         let address = request.sender(context, trusted: trustedProxies)
@@ -142,11 +131,6 @@ extension HTTPField.Name {
     static let inletBackupSHA256 = Self("Inlet-Backup-Sha256") ?? .eTag
 }
 
-/// A method that an address does not know.
-private struct MethodNotAllowed: Error {
-    let allowed: String
-}
-
 extension RestFace {
     /// Turns every error into `application/problem+json`; this is the one place that does.
     package func response(to error: any Error, _ request: Request, _ context: AdminContext) async -> Response {
@@ -156,13 +140,15 @@ extension RestFace {
             return answer(413, "body_too_large", "A request to the REST API has at most 64 KiB.")
         case RequestFault.tooSlow:
             return answer(408, "request_timed_out", "The request did not arrive in time. Send it again, faster.")
-        case let error as MethodNotAllowed:
-            var response = answer(405, "method_not_allowed", "This address knows \(error.allowed).")
-            response.headers[.allow] = error.allowed
-            return response
         case let error as any HTTPResponseError:
             switch error.status {
-            case .notFound: return answer(404, "not_found", "There is no such address.")
+            case .notFound:
+                guard let allowed = Self.methods.allowed(insteadOf: request.method, at: request.uri.path) else {
+                    return answer(404, "not_found", "There is no such address.")
+                }
+                var response = answer(405, "method_not_allowed", "This address knows \(allowed).")
+                response.headers[.allow] = allowed
+                return response
             default: return answer(error.status.code, "bad_request", "The request cannot be read.")
             }
         default: return response(to: .defect("\(error)"), context)
