@@ -2,11 +2,17 @@
 // The plan of the house: every arrow between rooms is written here and nowhere else.
 import PackageDescription
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+// Most of what a test run waits for is the program itself, so `scripts/build-tests.sh` has it optimized, checks and all. Only there: a
+// package with such flags cannot be another's dependency.
+let optimized: [SwiftSetting] =
+    Context.environment["TEST_OPTIMIZED"] == "yes" ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []
+
+let strict: [SwiftSetting] =
+    optimized + [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ]
 
 let tested: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
 

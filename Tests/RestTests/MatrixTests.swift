@@ -16,7 +16,7 @@ import Testing
 /// Who may do what. Everybody asks for everything, by a real request with a valid body for a target made for it, and the answers
 /// are compared with docs/permissions.md.
 ///
-/// After a change that is meant, `WRITE_TABLES=1 swift test --filter Matrix` writes that page anew; read the difference before it
+/// After a change that is meant, `WRITE_TABLES=1 make unit MODULE=Rest` writes that page anew; read the difference before it
 /// is committed.
 @Suite(.tags(.store)) struct MatrixTests {
     @Test func `Every operation answers every role as docs/permissions.md says, and the page knows every operation`()
@@ -85,7 +85,7 @@ private enum PermissionPage {
 
             Every operation of the [REST API](rest-api.md), and what it answers to whom. Nobody wrote this page by hand: the test
             `MatrixTests` asks the real server for each cell and compares. After a change that is meant,
-            `WRITE_TABLES=1 swift test --filter Matrix` writes it anew.
+            `WRITE_TABLES=1 make unit MODULE=Rest` writes it anew.
 
             | who | |
             |---|---|
