@@ -97,7 +97,7 @@ kill-postgres: build set-up
 nodes: build set-up
 	@$(STAGE) nodes $(PYTHON) Tests/Crash/nodes.py --inlet $(DEBUG_INLET)
 
-faults: set-up build ## put faults into the code, one after the other, and see that the tests notice each
+faults: set-up ## put faults into the code, one after the other, and see that the tests notice each
 	@$(PYTHON) Tests/Faults/faults.py
 
 screenshots: release ## pictures of every page, in .build/pictures, and a few of them in docs/pictures

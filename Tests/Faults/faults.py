@@ -349,6 +349,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="say what there is and what notices it")
     parser.add_argument("--check", action="store_true", help="see whether every patch is whole and applies; builds nothing")
     arguments = parser.parse_args()
+    # As scripts/build-tests.sh does, so that what `make test` built is built upon.
+    os.environ["TEST_OPTIMIZED"] = "yes"
     # Whichever way it is told to end, also where a shell has its background jobs pass over Ctrl-C, the patch is taken back.
     for sign in ENDS:
         signal.signal(sign, signal.default_int_handler)
