@@ -3,6 +3,10 @@ import Testing
 import inlet
 
 @Suite struct SettingsTests {
+    @Test func `N1 a server that is told nothing of it flushes every commit to disk`() async throws {
+        #expect(try await !Settings(flags: [:], environment: [:], file: nil).isUnsafe)
+    }
+
     @Test func `A flag goes before a variable, a variable before the file, the file before the default`() async throws {
         try await withFile(#"{"body-bytes-max": 111, "calls-queued-max": 222, "log-level": "debug"}"#) { file in
             let settings = try await Settings(

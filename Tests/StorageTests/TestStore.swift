@@ -38,7 +38,8 @@ func withEmbedded(
     let folder = TestDatabase.newFolder("store", isDurable: isDurable)
     defer { try? FileManager.default.removeItem(at: folder) }
     _ = try await StoreTemplate.migrated(isEmbedded: true, isDurable: isDurable).copy(to: folder, isDurable: isDurable)
-    let engine = try SQLiteEngine(folder: folder, synchronous: isDurable ? .full : .normal)
+    // What is durable is opened as whoever says nothing of durability opens it.
+    let engine = try isDurable ? SQLiteEngine(folder: folder) : SQLiteEngine(folder: folder, synchronous: .normal)
     let store = try await Store(engine: engine, clock: FixedClock())
     try await body(store, engine, folder)
     try await store.close()
