@@ -2,8 +2,8 @@
 // The plan of the house: every arrow between rooms is written here and nowhere else.
 import PackageDescription
 
-// Most of what a test run waits for is the program itself, so `scripts/build-tests.sh` has it optimized, checks and all. Only there: a
-// package with such flags cannot be another's dependency.
+// Most of what a test run waits for is the program itself, so `scripts/build-tests.sh` has it optimized; overflow and bounds are still
+// checked. Nobody else sets it: SwiftPM refuses a package with unsafe flags as a dependency.
 let optimized: [SwiftSetting] =
     Context.environment["TEST_OPTIMIZED"] == "yes" ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : []
 
